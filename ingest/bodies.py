@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ingest.body_arrays import VERTEX, BodyArrays, laid_out
 from ingest.checks.values import FieldValues
 from ingest.georeference import Georeference
+from ingest.json_texts import without_nul
 from ingest.protocol import REPRESENTATIONS, Limits
 from ingest.readers.source import Fault, SourceBatch
 from twin.errors import Text
@@ -22,7 +23,6 @@ from twin.representation import MOST_EXTENT_M
 FloatArray = npt.NDArray[np.float64]
 _OUTSIDE = Text(zh="三维几何的顶点超出本部署范围或坐标系适用范围", en="a vertex of the 3D geometry lies outside the deployment or its CRS")
 _FAR_APART = Text(zh="三维几何的顶点相距超过 2147 公里", en="vertices of the 3D geometry lie more than 2,147 km apart")
-_BACKSLASH = ord("\\")
 _LEAST_HEIGHT_M = 0.1
 """What is lower is an outline, not a body."""
 MEASURED = "geometry"
@@ -109,15 +109,9 @@ def representations_table(bodies: Bodies, rows: npt.NDArray[np.int64], keep: npt
         pa.array(rows[kept.row], pa.int64()),
         pa.array(kept.lod, pa.string()),
         kept.encoded(),
-        _without_nul(kept.surface_attributes),
+        without_nul(kept.surface_attributes),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REPRESENTATIONS)
-
-
-def _without_nul(texts: pa.StringArray) -> pa.StringArray:
-    """Return JSON without the escape of NUL, which PostgreSQL's text cannot have."""
-    content = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
-    return pc.replace_substring(texts, "\\u0000", "") if (content == _BACKSLASH).any() else texts
 
 
 def _is_missing(column: FieldValues) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,7 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 SAME, FIXED, VARIABLE = 0, 1, 2
-"""``width`` bytes that are the same in every row, as they are; a value of ``width`` bytes; ``width`` times the byte 1, then a value."""
+"""``width`` bytes that are the same in every row, as they are; a value of ``width`` bytes; a value as long as ``ends`` say (width 0)."""
 _LENGTH = 4
 _ALL_ONES = 0xFF
 
@@ -61,10 +61,7 @@ def join_rows(
             else:
                 first = ends[ends_at[k] + row]
                 size = ends[ends_at[k] + row + 1] - first
-                at = _put_length(body, at, width + size)
-                for _ in range(width):
-                    body[at] = 1
-                    at += 1
+                at = _put_length(body, at, size)
                 copy_bytes(body, at, content, content_at[k] + first, size)
                 at += size
 

@@ -23,7 +23,7 @@ from ingest import compiled_rows
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
 
-SqlType = Literal["integer", "bigint", "double precision", "boolean", "text", "date", "timestamptz", "jsonb", "geometry", "bytea"]
+SqlType = Literal["integer", "bigint", "double precision", "boolean", "text", "date", "timestamptz", "json", "geometry", "bytea"]
 
 _NULL = struct.pack(">i", -1)
 _OFFSET_BYTES = 4
@@ -134,7 +134,7 @@ class _Pieces:
         content = array.cast(pa.binary())
         ends = np.frombuffer(content.buffers()[1], np.int32, len(content) + 1, content.offset * _OFFSET_BYTES)
         given = np.frombuffer(content.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
-        self._add(compiled_rows.VARIABLE, 1 if sql_type == "jsonb" else 0, given, ends - ends[0], nulls)
+        self._add(compiled_rows.VARIABLE, 0, given, ends - ends[0], nulls)
 
     def joined(self, room: Room) -> memoryview:
         """Return the rows, put together in ``room``."""
@@ -224,7 +224,7 @@ _ARROW_OF_CONSTANT: Mapping[str, pa.DataType] = {
     "double precision": pa.float64(),
     "boolean": pa.bool_(),
     "text": pa.string(),
-    "jsonb": pa.string(),
+    "json": pa.string(),
     "date": pa.date32(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
     "geometry": pa.binary(),

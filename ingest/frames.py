@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
+from ingest.json_texts import are_texts_of_postgresql
 from ingest.protocol import (
     DOCUMENTS,
     REPRESENTATIONS,
@@ -249,9 +250,12 @@ def decode_batch(beside: Beside, table: Payload, schemas: Mapping[str, pa.Schema
         raise BrokenFrameError("batch") from error
     if dataset not in schemas:
         raise BrokenFrameError("schema of a batch")
+    rows = _checked(table, schemas[dataset])
+    if not are_texts_of_postgresql(rows.column("extra")):
+        raise BrokenFrameError("text that cannot be kept")
     return PartBatch(
         dataset=dataset,
-        table=_checked(table, schemas[dataset]),
+        table=rows,
         findings=found,
         representations=None if beside.representations is None else _checked(beside.representations, REPRESENTATIONS),
         documents=None if beside.documents is None else _checked(beside.documents, DOCUMENTS),

@@ -12,13 +12,17 @@ import pyarrow.compute as pc
 from ingest.convert import plain_text
 
 _SPACE, _QUOTE, _BACKSLASH = (ord(c) for c in ' "\\')
+_UNICODE_ESCAPE = rb"\u"
+_NUL_ESCAPE = r"(?:^|[^\\])(?:\\\\)*\\u0000"
+_NUL_OR_BACKSLASH = r"(\\\\)|\\u0000"
+"""Two backslashes are one that is written, and stay: what follows them is no escape."""
 
 
 def json_texts(array: pa.Array) -> pa.StringArray:
     """Return the JSON of each value, null where there is none or no number that JSON has; texts without NUL."""
     kind = array.type
     if isinstance(kind, pa.JsonType):
-        return array.storage
+        return without_nul(array.storage)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return array.cast(pa.string())
     if pa.types.is_floating(kind):
@@ -29,6 +33,36 @@ def json_texts(array: pa.Array) -> pa.StringArray:
     distinct = texts.dictionary_encode()
     encoded = [orjson.dumps(text.replace("\0", "")).decode() for text in distinct.dictionary.to_pylist()]
     return pa.array(encoded, pa.string()).take(distinct.indices)
+
+
+def without_nul(texts: pa.StringArray) -> pa.StringArray:
+    """Return JSON without the escape of NUL, which no text of PostgreSQL can have."""
+    return pc.replace_substring_regex(texts, _NUL_OR_BACKSLASH, r"\1") if _has_unicode_escapes(texts) else texts
+
+
+def are_texts_of_postgresql(texts: pa.StringArray) -> bool:
+    """Tell whether no string in these JSON texts has an escape that is none of a character PostgreSQL has: NUL, half a surrogate pair.
+
+    Type json takes both, and whoever asks into such a text is refused the whole row. That it is JSON at all PostgreSQL looks at itself.
+    """
+    if not _has_unicode_escapes(texts):
+        return True
+    doubtful = texts.filter(pc.match_substring(texts, _UNICODE_ESCAPE.decode()))
+    if pc.any(pc.match_substring_regex(doubtful, _NUL_ESCAPE)).as_py():
+        return False
+    try:
+        for text in doubtful.to_pylist():
+            orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _has_unicode_escapes(texts: pa.StringArray) -> bool:
+    content = texts.buffers()[2]
+    if content is None or not (np.frombuffer(content, dtype=np.uint8) == _BACKSLASH).any():
+        return False
+    return _UNICODE_ESCAPE in content.to_pybytes()
 
 
 def _has_escapes(texts: pa.StringArray) -> bool:
@@ -51,7 +85,7 @@ def _numbers(array: pa.Array) -> pa.Array:
 def in_jsonb_order(names: Iterable[str]) -> list[str]:
     """Return names in the order in which PostgreSQL keeps keys of jsonb: by length in UTF-8, then by bytes.
 
-    Objects that are written so are not sorted, each of them, when they are stored.
+    So objects are written alike by every source, and by what kept them as jsonb before.
     """
     spelled = {name: name.replace("\0", "").encode() for name in names}
     return sorted(spelled, key=lambda name: (len(spelled[name]), spelled[name]))

@@ -169,13 +169,13 @@ def deletes_aside(
 
 
 def _declared_deletes(connection: Connection, staging: Staging) -> list[int]:
-    operation = sql.SQL("coalesce({})").format(
-        sql.SQL(", ").join([sql.SQL("extra ->> {}").format(sql.Literal(name)) for name in _OPERATION_COLUMNS])
+    # Where the text names none of the columns, as of most rows, it is not taken apart, which each ->> would do anew.
+    named = [sql.SQL("strpos(extra::text, {}) > 0").format(sql.Literal(f'"{name}"')) for name in _OPERATION_COLUMNS]
+    values = [sql.SQL("extra ->> {}").format(sql.Literal(name)) for name in _OPERATION_COLUMNS]
+    statement = sql.SQL("SELECT row FROM {} WHERE CASE WHEN {} THEN lower(btrim(coalesce({}))) = ANY (%s) END").format(
+        staging.table, sql.SQL(" OR ").join(named), sql.SQL(", ").join(values)
     )
-    rows = connection.execute(
-        sql.SQL("SELECT row FROM {} WHERE lower(btrim({})) = ANY (%s)").format(staging.table, operation), (sorted(_DELETE_WORDS),)
-    ).fetchall()
-    return [int(r[0]) for r in rows]
+    return [int(row) for (row,) in connection.execute(statement, (sorted(_DELETE_WORDS),)).fetchall()]
 
 
 def _mark_declared_deletes(connection: Connection, staging: Staging) -> tuple[Finding, ...]:

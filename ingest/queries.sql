@@ -294,9 +294,10 @@ FROM (SELECT ST_Extent(s.geom) AS comes FROM {staging} AS s WHERE s.action IN ('
 SELECT {reach} FROM {current} AS c WHERE c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, {srid})
 
 -- name: drop_equal
--- A row that is back at its former state already has nothing to change.
+-- A row that is back at its former state already has nothing to change, however its source spells what no field takes.
 DELETE FROM {staging} AS s USING {current} AS c
-WHERE c.fid = s.fid AND s.action = 'update' AND ROW({staged_content}) IS NOT DISTINCT FROM ROW({current_content}) AND NOT ({differs})
+WHERE c.fid = s.fid AND s.action = 'update' AND ROW({staged_content}) IS NOT DISTINCT FROM ROW({current_content})
+  AND (s.extra::text IS NOT DISTINCT FROM c.extra::text OR s.extra::jsonb = c.extra::jsonb) AND NOT ({differs})
 
 -- name: drop_same
 -- Of published rows that were derived anew only those that differ become part of the commit.

@@ -53,7 +53,7 @@ def content(feature_type: FeatureType, srid: int) -> list[sa.Column[Any]]:
         sa.Column("admin_codes", postgresql.ARRAY(sa.Text)),
         _geometry_column(feature_type, srid),
         *(sa.Column(f.name, _column_type(f)) for f in feature_type.fields),
-        sa.Column("extra", postgresql.JSONB),
+        sa.Column("extra", postgresql.JSON),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Keys of a row's other columns are written in the order in which PostgreSQL keeps them."""
+"""Keys of a row's other columns are written in the order in which PostgreSQL keeps those of jsonb."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ROW = st.tuples(
     st.none() | DAY, st.none() | MOMENT, st.none() | st.dictionaries(TEXT, TEXT, max_size=2),
 )  # fmt: skip
 TYPES = (pa.int64(), pa.float64(), pa.bool_(), pa.string(), pa.date32(), pa.timestamp("us", tz="UTC"), pa.string())
-SQL_TYPES = ("bigint", "double precision", "boolean", "text", "date", "timestamptz", "jsonb")
+SQL_TYPES = ("bigint", "double precision", "boolean", "text", "date", "timestamptz", "json")
 COLUMNS = (
     CopyColumn("integer", constant=7), *(CopyColumn(t, f"c{i}") for i, t in enumerate(SQL_TYPES)), CopyColumn("text", constant="常量"),
     CopyColumn("date"),

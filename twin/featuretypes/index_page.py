@@ -21,7 +21,7 @@ def _page(types: Mapping[str, FeatureType]) -> Iterator[str]:
     yield "generated from the FeatureType files by `twin types --pages docs/data` and not edited. How such a file is written:"
     yield "[featuretypes.md](../featuretypes.md); how you add one of your own: [own-type.md](../own-type.md)."
     yield ""
-    yield "每种要素另有 `valid_from`、`valid_to`（有效期）、`admin_codes`（发布时求得的行政区划）和 `extra`（未映射的源列）。"
+    yield "每种要素另有 `valid_from`、`valid_to`（有效期）、`admin_codes`（发布时求得的行政区划）和 `extra`（未映射的源列，JSON）。"
     yield "CIM 分类与级别凭公开资料整理，未与标准原文核对。Classes and levels of CIM were not compared with the standard's text."
     yield ""
     yield "| 要素 · Type | | CIM | 几何 · Geometry | 自然键 · Key |"
