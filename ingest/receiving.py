@@ -74,10 +74,10 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
     return tallies
 
 
-def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally], apart: BesideCopies) -> None:
+def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally], apart: BesideCopies | None = None) -> None:
     """Read every file of the request; a file that breaks raises what it is refused with, and nothing it staged beside rows is committed.
 
-    What is filled ``apart`` is on its way to its commit when this returns.
+    What is filled ``apart``, where that is given, is on its way to its commit when this returns.
     """
     has_terrain = there_is_terrain(place.catalogue, [tally.staging for tally in tallies.values()])
     for path in request.files:
@@ -85,7 +85,8 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
         if asked is None:
             continue  # it is there for another file's sake
         pool = place.catalogue.pool
-        apart.settled()
+        if apart is not None:
+            apart.settled()
         large = path.stat().st_size >= _LARGE_BYTES
         with (
             translated(),
