@@ -22,9 +22,12 @@ FloatArray = npt.NDArray[np.float64]
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _READ_EXTENSIONS = frozenset(
-    {"KHR_materials_unlit", "KHR_mesh_quantization", "EXT_texture_webp", "EXT_mesh_features", "EXT_structural_metadata", "CESIUM_RTC"}
+    {
+        *("KHR_materials_unlit", "KHR_mesh_quantization", "KHR_texture_transform", "EXT_texture_webp"),
+        *("EXT_mesh_features", "EXT_structural_metadata", "CESIUM_RTC"),
+    }
 )
-_TRIANGLES = 4
+_TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _DEEPEST = 64
 _MOST_NODES = 1_000_000
 _Z_UP = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
@@ -49,13 +52,10 @@ class _Gltf:
     def __init__(self, document: Json, binary: bytes, where: str, read_file: ReadFile) -> None:
         self._json, self._where, self._read_file = document, where, read_file
         if unknown := sorted(set(document.get("extensionsRequired", [])) - _READ_EXTENSIONS):
-            names = ", ".join(unknown)
-            raise rejected(
-                "gltf-extension",
-                f"{where} requires {names}, which is not read here: export it without compression, or as 3D Tiles.",
-                f"{where} 要求扩展 {names}，不受支持：请导出为未压缩的 glTF，或导出 3D Tiles。",
-            )
-        self._buffers = [binary if "uri" not in b else self._uri(b["uri"]) for b in document.get("buffers", [])]
+            raise _extension(where, ", ".join(unknown))
+        self._buffers = [
+            self._uri(b["uri"]) if "uri" in b else binary if number == 0 else b"" for number, b in enumerate(document.get("buffers", []))
+        ]
 
     def mesh(self, most_vertices: int) -> PlacedMesh:
         """Return all triangles, a part for each primitive where it is shown."""
@@ -90,7 +90,7 @@ class _Gltf:
             waiting += [(matrix, child, depth + 1) for child in node.get("children", [])]
             if "mesh" in node:
                 primitives = self._json["meshes"][node["mesh"]]["primitives"]
-                yield from ((matrix, p) for p in primitives if p.get("mode", _TRIANGLES) == _TRIANGLES)
+                yield from ((matrix, p) for p in primitives if p.get("mode", _TRIANGLES) in (_TRIANGLES, _STRIP, _FAN))
         raise _broken(self._where, "too many nodes")
 
     def _part(self, primitive: Mapping[str, Any], matrix: FloatArray, plain: int) -> MeshPart:
@@ -98,7 +98,7 @@ class _Gltf:
         local = self._accessor(attributes["POSITION"]).astype(np.float64)
         positions = local @ matrix[:3, :3].T + matrix[:3, 3]
         corners = self._accessor(primitive["indices"]).astype(np.int64).ravel() if "indices" in primitive else np.arange(len(local))
-        triangles = corners[: len(corners) // 3 * 3].reshape(-1, 3)
+        triangles = _triangles(corners, primitive.get("mode", _TRIANGLES))
         if len(triangles) and triangles.max() >= len(local):
             raise _broken(self._where, "an index is beyond the vertices")
         if np.linalg.det(matrix[:3, :3]) < 0:
@@ -106,10 +106,24 @@ class _Gltf:
         return MeshPart(
             positions,
             triangles.astype(np.uint32),
-            self._accessor(attributes["TEXCOORD_0"]).astype(np.float32) if "TEXCOORD_0" in attributes else None,
+            self._texture(primitive, attributes),
             _turned(self._accessor(attributes["NORMAL"]), matrix) if "NORMAL" in attributes else None,
             primitive.get("material", plain),
         )
+
+    def _texture(self, primitive: Mapping[str, Any], attributes: Mapping[str, int]) -> npt.NDArray[np.float32] | None:
+        """Return where each vertex lies in its picture, with what KHR_texture_transform says; RejectedError for one that turns it."""
+        materials = self._json.get("materials", [])
+        material = materials[primitive["material"]] if "material" in primitive else {}
+        texture = material.get("pbrMetallicRoughness", {}).get("baseColorTexture", {})
+        transform = texture.get("extensions", {}).get("KHR_texture_transform", {})
+        if transform.get("rotation"):
+            raise _extension(self._where, "KHR_texture_transform (rotation)")
+        name = f"TEXCOORD_{int(transform.get('texCoord', texture.get('texCoord', 0)))}"
+        if name not in attributes:
+            return None
+        moved = self._accessor(attributes[name]) * np.array(transform.get("scale", (1, 1))) + np.array(transform.get("offset", (0, 0)))
+        return moved.astype(np.float32)
 
     def _accessor(self, number: int) -> npt.NDArray[Any]:
         """Return the values of an accessor, (count, width), normalised integers as numbers."""
@@ -199,6 +213,17 @@ def _binary(content: bytes) -> bytes:
     return content[start + 8 : start + 8 + length] if kind == b"BIN\0" else b""
 
 
+def _triangles(corners: npt.NDArray[np.int64], mode: int) -> npt.NDArray[np.int64]:
+    """Return (n, 3) corners of triangles, strips and fans taken apart (glTF 2.0 §3.7.2.1)."""
+    if mode == _TRIANGLES or len(corners) < 3:
+        return corners[: len(corners) // 3 * 3].reshape(-1, 3)
+    if mode == _FAN:
+        return np.column_stack([corners[1:-1], corners[2:], np.full(len(corners) - 2, corners[0])])
+    odd = np.arange(len(corners) - 2) % 2
+    first, second = np.arange(len(corners) - 2) + 1 + odd, np.arange(len(corners) - 2) + 2 - odd
+    return np.column_stack([corners[:-2], corners[first], corners[second]])
+
+
 def _matrix(node: Mapping[str, Any]) -> FloatArray:
     if "matrix" in node:
         return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
@@ -224,3 +249,11 @@ def _turned(normals: npt.NDArray[Any], matrix: FloatArray) -> npt.NDArray[np.flo
 
 def _broken(where: str, reason: str) -> TwinError:
     return rejected("gltf-broken", f"{where}: {reason}.", f"{where} 无法读取：{reason}。")
+
+
+def _extension(where: str, names: str) -> TwinError:
+    return rejected(
+        "gltf-extension",
+        f"{where} requires {names}, which is not read here: export it without compression, or as 3D Tiles.",
+        f"{where} 要求扩展 {names}，不受支持：请导出为未压缩的 glTF，或导出 3D Tiles。",
+    )

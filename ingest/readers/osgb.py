@@ -95,9 +95,9 @@ class OsgbModel:
         RejectedError ``model-unplaced``, ``model-empty``, ``model-too-large``, ``model-content-missing``, ``geometry-finite``,
         ``area-of-use``, ``osgb-broken`` and what `osgb_levels` refuses.
         """
-        if self._place is None and request.crs is None:
+        place = self._place or ModelPlace(None, (0.0, 0.0, 0.0))
+        if place.crs is None and request.crs is None:
             raise unplaced()
-        place = self._place or ModelPlace(str(request.crs), (0.0, 0.0, 0.0))
         asked = replace(request, crs=place.crs) if place.plane_deg else request
         placing = georeference(asked, self._name, place.crs, assumed=False)
         put = _Placing(place, placing, is_swapped=part.reading.axes == "yx")
