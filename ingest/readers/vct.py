@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.encodings import declared_codec
 from ingest.readers.layers import choose_layer
 from ingest.readers.mapped_text import mapped
-from ingest.readers.source import Fault, SourceBatch, SourceLayer
+from ingest.readers.source import Fault, Remark, SourceBatch, SourceLayer
 from ingest.readers.vct_geometry import Record, Records
 from ingest.readers.vct_text import Layer, VctText, broken, open_text
 from ingest.refusals import rejected
@@ -30,6 +32,8 @@ _ZONED = 1_000_000
 _DEGREE_UNITS = frozenset({"D", "DEG", "DEGREE", "度"})
 _METRE_UNITS = frozenset({"", "M", "METER", "METRE", "米"})
 _NO_FIELD = "column"
+_MOST_NAMED = 5
+_ANNOTATIONS = Text(zh="注记（Annotation）不读取", en="annotations are not read")
 
 # First codes of EPSG's Gauss-Krüger series by datum: 3° by central meridian (75°E…) and by zone (25…), 6° by meridian and by zone (13…).
 _SERIES: Mapping[str, tuple[int, int, int | None, int | None]] = {
@@ -97,17 +101,21 @@ class VctLayer:
     def __init__(self, name: str, layer: Layer, text: VctText, crs: str | None, limits: Limits, *, swapped: bool) -> None:
         self._layer, self._text, self._limits, self._swapped = layer, text, limits, swapped
         axes = (Text(zh="X 为北坐标", en="X is northing"),) if swapped else ()
-        notes = (*axes, *_contradictions(text))
+        left_out = () if next(text.section("Annotation"), None) is None else (_ANNOTATIONS,)
+        notes = (*axes, *_contradictions(text), *left_out)
         self.source = SourceLayer(name, _columns(layer), crs, encoding=text.encoding, notes=notes, axes_in_order=True)
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the features, numbered from 1; one without a line of attributes has none."""
         attributes = self._text.attributes(self._layer.table)
         records = Records(self._text, swapped=self._swapped).of(self._layer.geometry_type)
-        own = (r for r in records if r.code in self._layer.codes)
+        known = frozenset(code for layer in self._text.layers for code in layer.codes)
+        unread: Counter[str] = Counter()
         columns = _columns(self._layer)
-        first = 1
-        for batch in itertools.batched(own, self._limits.rows_per_batch):
+        first, waiting = 1, None
+        for batch in itertools.batched(self._own(records, known, unread), self._limits.rows_per_batch):
+            if waiting is not None:
+                yield waiting
             rows = [attributes.get(record.number, ()) for record in batch]
             values = {
                 column: pa.array([row[i] or None if i < len(row) else None for row in rows], pa.string())
@@ -115,8 +123,27 @@ class VctLayer:
             }
             geometry = np.empty(len(batch), dtype=object)
             geometry[:] = [record.geometry for record in batch]
-            yield SourceBatch(np.arange(first, first + len(batch), dtype=np.int64), geometry, values, _faults(batch))
+            waiting = SourceBatch(np.arange(first, first + len(batch), dtype=np.int64), geometry, values, _faults(batch))
             first += len(batch)
+        if waiting is not None:
+            yield replace(waiting, remarks=_remarks(unread, len(waiting.rows) - 1))
+
+    def _own(self, records: Iterator[Record], known: frozenset[str], unread: Counter[str]) -> Iterator[Record]:
+        """Yield the records of the layer; those whose code no layer has are counted: of lines it is of what polygons are made of."""
+        for record in records:
+            if record.code in self._layer.codes:
+                yield record
+            elif record.code not in known and self._layer.geometry_type != "LineString":
+                unread[record.code] += 1
+
+
+def _remarks(unread: Counter[str], index: int) -> tuple[Remark, ...]:
+    if not unread:
+        return ()
+    codes = ", ".join(sorted(unread)[:_MOST_NAMED])
+    zh = f"{unread.total()} 个要素的代码（{codes}）不属于任何要素表，未读取"
+    en = f"{unread.total()} features of codes that no table is for ({codes}) are not read"
+    return (Remark(index, "reading", Text(zh, en)),)
 
 
 def _faults(batch: tuple[Record, ...]) -> tuple[Fault, ...]:

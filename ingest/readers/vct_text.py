@@ -16,7 +16,14 @@ from twin.errors import TwinError
 
 _SAMPLED_BYTES = 1 << 20
 _END_OF_TABLE = b"tableend"
-_GEOMETRIES: Mapping[str, str] = {"point": "Point", "line": "LineString", "polygon": "MultiPolygon"}
+_GEOMETRIES: Mapping[str, str] = {
+    "point": "Point",
+    "line": "LineString",
+    "polygon": "MultiPolygon",
+    "点": "Point",
+    "线": "LineString",
+    "面": "MultiPolygon",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def open_text(content: MappedText, encoding: str | None = None) -> VctText:
         raise rejected(
             "vct-version", f"VCT of version {version or '?'} is not read, only 3.0.", f"不支持 VCT {version or '?'} 版，请导出 3.0 版。"
         )
-    separator = head.get("separator", ",").encode() or b","
+    separator = head.get("separator", ",").encode() or (b"\t" if any(b"\t" in line for line in _section(content, b"FeatureCode")) else b",")
     tables = dict(_tables(content, codec, separator))
     return VctText(content, codec, head, separator, tuple(_layers(content, codec, separator, tables)))
 
@@ -122,7 +129,7 @@ def _section(content: MappedText, name: bytes) -> Iterator[bytes]:
 
 def _find_line(content: MappedText, word: bytes, start: int) -> int | None:
     """Return where the line after the line ``word`` begins."""
-    for spelling in (word, word.upper(), word.lower()):
+    for spelling in dict.fromkeys((word, word.upper(), word.lower(), word[:1].lower() + word[1:], word.capitalize())):
         at = content.find(spelling, start)
         while at >= 0:
             after = content.find(b"\n", at)
@@ -162,11 +169,13 @@ def _layers(content: MappedText, codec: str, separator: bytes, tables: Mapping[s
     """Yield the layers that have geometry; several codes may share a table."""
     codes: dict[tuple[str, str], list[str]] = {}
     titles: dict[tuple[str, str], str] = {}
+    spelled = {table.casefold(): table for table in tables}
     for line in _section(content, b"FeatureCode"):
         words = [w.decode(codec, "replace").strip() for w in line.split(separator)]
         geometry_type = _GEOMETRIES.get(words[2].casefold()) if len(words) > 3 else None
-        if geometry_type is not None and words[-1] in tables:
-            codes.setdefault((words[-1], geometry_type), []).append(words[0])
-            titles.setdefault((words[-1], geometry_type), words[1])
+        table = next((spelled[w.casefold()] for w in reversed(words[3:]) if w.casefold() in spelled), None)
+        if geometry_type is not None and table is not None:
+            codes.setdefault((table, geometry_type), []).append(words[0])
+            titles.setdefault((table, geometry_type), words[1])
     for (table, geometry_type), held in codes.items():
         yield Layer(table, titles[table, geometry_type], geometry_type, frozenset(held), tables[table])

@@ -283,6 +283,33 @@ def test_layers_are_those_with_geometry_by_their_titles_with_fields_and_crs(tmp_
     assert info.layers[2].columns == ("BSM", "DLBM", "DLMC", "TBMJ", "BZ")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("PolygonBegin", "polygonBegin"),
+        ("Polygon,DLTB", "Polygon,dltb"),
+        ("Polygon,DLTB", "Polygon,DLTB,"),
+        ("Polygon,DLTB", "面,DLTB"),
+    ],
+)
+def test_sections_tables_and_kinds_are_known_in_other_spellings(tmp_path: Path, old: str, new: str) -> None:
+    text = (HEAD + TABLES + GEOMETRY).replace(old, new).replace("PolygonEnd", "polygonEnd" if "Begin" in new else "PolygonEnd")
+    assert [s is not None for s in shapes(written(tmp_path, text), "地类图斑", "parcel")] == [True, True, True, False, False]
+
+
+def test_tabs_may_part_a_file(tmp_path: Path) -> None:
+    text = (HEAD.replace(",", "\t") + TABLES + GEOMETRY).replace(",", "\t")
+    assert len(shapes(written(tmp_path, text), "地类图斑", "parcel")) == 5
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    text = (HEAD + TABLES + GEOMETRY).replace("2001010100\nunkown", "2001019999\nunkown", 1)
+    header, batch, end = rows(written(tmp_path, text), "地类图斑", "parcel")
+    assert "注记（Annotation）不读取" in [f.message.zh for f in header.findings]
+    assert end.rows == 4
+    assert "1 个要素的代码（2001019999）不属于任何要素表，未读取" in [f.message.zh for f in batch.findings if f.rule == "reading"]
+
+
 def test_polygons_are_made_of_the_lines_they_refer_to(tmp_path: Path) -> None:
     left, right, direct, opened, curved = shapes(written(tmp_path), "地类图斑", "land_use_plan")
     assert left is not None
@@ -349,7 +376,7 @@ def test_a_name_counts_for_more_than_figures_and_is_reported_against_them(tmp_pa
     text = (HEAD + TABLES + GEOMETRY).replace("298.257222101", flattening)
     reader = choose_reader(ReadRequest(written(tmp_path, text), (), storage_srid=4549))
     layer = reader.open(PartRequest("CLKZD", TYPES["survey_control"], "d"))
-    assert [note.en for note in layer.source.notes] == notes
+    assert [note.en for note in layer.source.notes] == [*notes, "annotations are not read"]
 
 
 OTHER_PROGRAM = """HeadBegin
