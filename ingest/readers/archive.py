@@ -9,6 +9,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Buffer, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -92,6 +93,16 @@ class Archive:
         content = b"".join(self._chunks(name))
         self._left -= len(content)
         return content
+
+    def counted(self, name: str) -> Iterator[bytes]:
+        """Yield one file a piece at a time; as `read`, what is taken of it shares the limit of unpacked bytes."""
+        for chunk in self._chunks(name):
+            self._left -= len(chunk)
+            yield chunk
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield one file a piece at a time; as `stream`, each time it is read counts alone."""
+        return iter(partial(self.stream(name).read, _CHUNK), b"")
 
     def mapped(self, names: Iterable[str]) -> dict[str, Unpacked]:
         """Return files where they take no memory, if there is such a place; as `read`, and StorageFullError."""

@@ -1,8 +1,9 @@
-"""Rows of a table as texts, packed: a table of millions of rows is held in a twentieth of what Python's lists of them would take."""
+"""Rows of a table, packed: a table of millions of rows is held in a twentieth of what Python's lists of them would take."""
 
 from __future__ import annotations
 
 import marshal
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import batched
@@ -17,22 +18,24 @@ _KEPT_ROWS = 10_000
 
 _CODEC = pa.Codec("zstd", compression_level=1)
 
-Texts = list[str] | tuple[str, ...]
+Row = Sequence[object]
 
 
 class _Block(NamedTuple):
     packed: bytes
     unpacked_bytes: int
+    is_plain: bool
+    """Of texts and numbers: days and times are none of what `marshal` knows."""
 
 
 class _Slice(NamedTuple):
     first: int
     last: int
-    rows: list[Texts]
+    rows: list[Row]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PackedRows(Sequence[Texts]):
+class PackedRows(Sequence[Row]):
     """A sequence of rows; the slice that was asked for last is kept, for one column is asked for after the other."""
 
     _blocks: Sequence[_Block]
@@ -44,13 +47,11 @@ class PackedRows(Sequence[Texts]):
     _latest: list[_Slice] = field(default_factory=list, init=False)
 
     @classmethod
-    def of(cls, rows: Iterable[Texts]) -> PackedRows:
-        """Take rows one by one."""
+    def of(cls, rows: Iterable[Row]) -> PackedRows:
+        """Take rows one by one, of texts, numbers, days and times."""
         blocks, count = list[_Block](), 0
         for block in batched(rows, _ROWS):
-            content = marshal.dumps(block)
-            # copied out: a block that was shrunk where it lies would keep the room behind it from all others
-            blocks.append(_Block(_CODEC.compress(content).to_pybytes(), len(content)))
+            blocks.append(_packed(block))
             count += len(block)
         return cls(blocks, count)
 
@@ -66,10 +67,10 @@ class PackedRows(Sequence[Texts]):
         return self._count
 
     @overload
-    def __getitem__(self, index: int) -> Texts: ...
+    def __getitem__(self, index: int) -> Row: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Texts]: ...
-    def __getitem__(self, index: int | slice) -> Texts | list[Texts]:
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
         if isinstance(index, int):
             at = range(self._count)[index]
             return self._rows(at, at + 1)[0]
@@ -82,27 +83,37 @@ class PackedRows(Sequence[Texts]):
             self._latest[:] = [_Slice(first, last, self._rows(first, last))]
         return self._latest[0].rows
 
-    def __iter__(self) -> Iterator[Texts]:
+    def __iter__(self) -> Iterator[Row]:
         return self.after(0)
 
-    def after(self, first: int) -> Iterator[Texts]:
+    def after(self, first: int) -> Iterator[Row]:
         """Yield the rows from ``first`` on, a block at a time being unpacked."""
         number, passed = divmod(self._skipped + first, _ROWS)
         for block in self._blocks[number:]:
             yield from self._unpacked(block)[passed:]
             passed = 0
 
-    def _rows(self, first: int, last: int) -> list[Texts]:
-        found: list[Texts] = []
+    def _rows(self, first: int, last: int) -> list[Row]:
+        found: list[Row] = []
         first, last = first + self._skipped, last + self._skipped
         for number in range(first // _ROWS, -(-last // _ROWS)):
             begin = number * _ROWS
             found.extend(self._unpacked(self._blocks[number])[max(first - begin, 0) : last - begin])
         return found
 
-    def _unpacked(self, block: _Block) -> Sequence[Texts]:
+    def _unpacked(self, block: _Block) -> Sequence[Row]:
         content = _CODEC.decompress(block.packed, block.unpacked_bytes, asbytes=True)
-        rows: Sequence[Texts] = marshal.loads(content)  # noqa: S302  # what we have packed ourselves
+        rows: Sequence[Row] = (marshal if block.is_plain else pickle).loads(content)  # what we have packed ourselves
         for width, text in self._added:
             rows = [(*row[:width], *("",) * (width - len(row)), text) for row in rows]
         return rows
+
+
+def _packed(rows: Sequence[Row]) -> _Block:
+    is_plain = True
+    try:
+        content = marshal.dumps(rows)  # type: ignore[arg-type]  # what it does not know it says
+    except ValueError:
+        is_plain, content = False, pickle.dumps(rows)
+    # copied out: a block that was shrunk where it lies would keep the room behind it from all others
+    return _Block(_CODEC.compress(content).to_pybytes(), len(content), is_plain)

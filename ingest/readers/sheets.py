@@ -57,9 +57,9 @@ class Sheet:
         return replace(self, columns=(*self.columns, name), rows=padded)
 
 
-def numbered[R: Row](rows: Iterable[R], limits: Limits) -> Iterator[tuple[int, R]]:
-    """Yield the rows that hold anything with their numbers; RejectedError ``too-many-rows`` or ``too-many-columns``."""
-    for number, row in enumerate(rows, start=1):
+def numbered[R: Row](rows: Iterable[R], limits: Limits, first: int = 1) -> Iterator[tuple[int, R]]:
+    """Yield the rows that hold anything with their numbers, from ``first`` on; RejectedError ``too-many-rows`` or ``too-many-columns``."""
+    for number, row in enumerate(rows, start=first):
         if number > limits.rows:
             raise rejected("too-many-rows", f"More than {limits.rows} rows.", f"行数超过 {limits.rows}。")
         if len(row) > limits.columns:
@@ -73,13 +73,17 @@ def too_many_columns(most: int) -> Exception:
     return rejected("too-many-columns", f"More than {most} columns.", f"列数超过 {most}。")
 
 
-def find_table(name: str, rows: list[Row] | PackedRows, numbers: Sequence[int], known: frozenset[str], merged: Merged = ()) -> Sheet | None:
+def find_table(
+    name: str, rows: list[Row] | PackedRows, numbers: Sequence[int], known: frozenset[str], merged: Merged = (), width: int = 0
+) -> Sheet | None:
     """Return the table below the row (or rows, when group titles stand above) that most looks like its header.
 
-    ``known`` are the normalised names a header may hold; None when fewer than two of them stand in any of the first rows.
+    ``known`` are the normalised names a header may hold; None when fewer than two of them stand in any of the first rows. Where rows are as
+    long as they are filled ``width`` says how many columns there are.
     """
     searched = _HEADER_SEARCHED_ROWS + _HEADER_ROWS
-    top = [_filled(row, number - 1, merged) for row, number in zip(rows[:searched], numbers, strict=False)]
+    first_rows = [(*row, *(None,) * (width - len(row))) for row in rows[:searched]]
+    top = [_filled(row, number - 1, merged) for row, number in zip(first_rows, numbers, strict=False)]
     best: tuple[int, int, int, tuple[str, ...]] = (0, 0, 0, ())
     for index in range(min(len(top), _HEADER_SEARCHED_ROWS)):
         header: tuple[str, ...] = ()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zipfile
-from collections.abc import Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -19,9 +21,12 @@ import python_calamine as calamine
 
 from ingest.protocol import Limits
 from ingest.readers.archive import Archive
+from ingest.readers.element_pieces import IrregularError
 from ingest.readers.office_document import document_refusal
-from ingest.readers.sheets import Row, Sheet, find_table, numbered, too_many_columns
-from ingest.readers.workbook_cells import cell_notes
+from ingest.readers.packed_rows import PackedRows
+from ingest.readers.sheets import Merged, Row, Sheet, find_table, numbered, too_many_columns
+from ingest.readers.workbook_cells import cell_notes, sheet_parts
+from ingest.readers.workbook_pieces import WorkbookPieces, is_large
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
 
@@ -32,6 +37,8 @@ _WIDE_CELL = re.compile(rb'<c r="(?:A[M-Z][A-Z]|AL[M-Z]|[B-Z][A-Z]{2})[0-9]')
 """A reference to a column after ALL, the thousandth."""
 OFFICE_BOOK = "xl/workbook.xml"
 """What makes a ZIP a workbook of Office."""
+_LONGEST_FORBIDDEN = 16
+"""Bytes; what is looked for in XML is no longer."""
 _LINE_BREAKS = re.compile(rb">\s*\n\s*<")
 _WIDTH_OF_A_TABLE = 3
 """A narrower sheet is rather a note."""
@@ -66,19 +73,28 @@ def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -
             said = cell_notes(archive)
             if OFFICE_BOOK not in archive.names:
                 book = _without_indents(archive)
+            elif is_large(archive, parts := sheet_parts(archive)):
+                with suppress(IrregularError), _faults_told():
+                    return _sheets_in_pieces(WorkbookPieces(archive), parts, limits, known, said)
         elif (other := _other_than_workbook(book)) is not None:
             raise other
         book.seek(0)
-        try:
+        with _faults_told():
             return _sheets(calamine.CalamineWorkbook.from_filelike(book), limits, known, said)
-        except calamine.PasswordError as error:
-            raise _encrypted() from error
-        except (calamine.CalamineError, calamine.XmlError, calamine.ZipError) as error:
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except calamine.PasswordError as error:
+        raise _encrypted() from error
+    except (calamine.CalamineError, calamine.XmlError, calamine.ZipError) as error:
+        raise _broken(error) from error
+    except BaseException as error:  # a panic of Rust is no Exception
+        if type(error).__name__ == _PANIC:
             raise _broken(error) from error
-        except BaseException as error:  # a panic of Rust is no Exception
-            if type(error).__name__ == _PANIC:
-                raise _broken(error) from error
-            raise
+        raise
 
 
 def _broken(error: BaseException) -> TwinError:
@@ -105,34 +121,84 @@ def _stream(name: str) -> bytes:
 
 
 def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str], said: Mapping[str, tuple[Text, ...]]) -> list[Sheet]:
+    def cells(number: int, _: str) -> Iterator[calamine.CalamineSheet]:
+        yield book.get_sheet_by_index(number)
+
+    return _shown_sheets(book, cells, limits, known, said)
+
+
+def _sheets_in_pieces(
+    pieces: WorkbookPieces, parts: Mapping[str, str], limits: Limits, known: frozenset[str], said: Mapping[str, tuple[Text, ...]]
+) -> list[Sheet]:
+    """As `_sheets`; IrregularError where the workbook has to be read whole."""
+
+    def cells(number: int, name: str) -> Iterator[calamine.CalamineSheet]:
+        if name not in parts:
+            raise IrregularError
+        for piece in pieces.sheet(parts[name]):
+            yield calamine.CalamineWorkbook.from_filelike(piece).get_sheet_by_index(number)
+
+    return _shown_sheets(calamine.CalamineWorkbook.from_filelike(pieces.frame()), cells, limits, known, said)
+
+
+def _shown_sheets(
+    book: calamine.CalamineWorkbook,
+    cells: Callable[[int, str], Iterator[calamine.CalamineSheet]],
+    limits: Limits,
+    known: frozenset[str],
+    said: Mapping[str, tuple[Text, ...]],
+) -> list[Sheet]:
+    """Return the tables of a workbook; ``cells`` gives the rows of a sheet by its number and name, those further down later."""
     worksheets = [s for s in book.sheets_metadata if s.typ is calamine.SheetTypeEnum.WorkSheet]
     hidden = [s.name for s in worksheets if s.visible is not calamine.SheetVisibleEnum.Visible]
     sheets: list[Sheet] = []
     without_header: list[str] = []
     for number, sheet in enumerate(book.sheets_metadata):
         if sheet in worksheets and sheet.name not in hidden:
-            cells = book.get_sheet_by_index(number)
-            table = _table(cells, limits, known)
+            table, width = _table(sheet.name, cells(number, sheet.name), limits, known)
             if table is not None:
                 sheets.append(table)
-            elif cells.width >= _WIDTH_OF_A_TABLE:
+            elif width >= _WIDTH_OF_A_TABLE:
                 without_header.append(sheet.name)
     notes = (*((_hidden_note(hidden),) if hidden else ()), *((_headless_note(without_header),) if without_header else ()))
     return [replace(table, notes=(*table.notes, *said.get(table.name, ()), *notes)) for table in sheets]
 
 
-def _table(sheet: calamine.CalamineSheet, limits: Limits, known: frozenset[str]) -> Sheet | None:
-    if sheet.start is None:
-        return None
-    _, left = sheet.start
-    if left + sheet.width > limits.columns:
-        raise too_many_columns(limits.columns)
-    numbers: list[int] = []
-    rows: list[Row] = []
-    for number, row in numbered(sheet.to_python(skip_empty_area=False), limits):
-        numbers.append(number)
-        rows.append(_plain(row))
-    return find_table(sheet.name, rows, numbers, known, sheet.merged_cell_ranges or ())
+def _table(name: str, pieces: Iterator[calamine.CalamineSheet], limits: Limits, known: frozenset[str]) -> tuple[Sheet | None, int]:
+    """Return the table on a sheet, and how many columns are filled."""
+    rows = _Rows(pieces, limits)
+    packed = PackedRows.of(rows)
+    return find_table(name, packed, rows.numbers, known, rows.merged, rows.right), rows.right - rows.left
+
+
+class _Rows:
+    """The rows of a sheet that hold anything, piece by piece, and what is known of the sheet once they were taken."""
+
+    def __init__(self, pieces: Iterator[calamine.CalamineSheet], limits: Limits) -> None:
+        self._pieces = pieces
+        self._limits = limits
+        self.numbers = array("q")
+        self.merged: Merged = ()
+        self.left, self.right = limits.columns, 0
+        """The first column that is filled, and the one behind the last."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows; RejectedError ``too-many-rows`` or ``too-many-columns``, IrregularError where they do not follow each other."""
+        last = 0
+        for piece in self._pieces:
+            self.merged = piece.merged_cell_ranges or self.merged
+            if piece.start is None:
+                continue
+            top, left = piece.start
+            self.left, self.right = min(self.left, left), max(self.right, left + piece.width)
+            if self.right > self._limits.columns:
+                raise too_many_columns(self._limits.columns)
+            if top < last:
+                raise IrregularError
+            last = top + piece.height
+            for number, row in numbered(piece.to_python(skip_empty_area=True), self._limits, top + 1):
+                self.numbers.append(number)
+                yield _plain([*[""] * left, *row])
 
 
 def _plain(row: Row) -> Row:
@@ -165,12 +231,16 @@ def _without_indents(archive: Archive) -> BytesIO:
 
 def _check_parts(archive: Archive, limits: Limits) -> None:
     for name in archive.names:
-        content = archive.read(name)
-        if not name.casefold().endswith((".xml", ".rels", ".vml")):
-            continue
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:64]:
-            raise rejected("xml-encoding", f"{name} is not UTF-8.", f"{name} 不是 UTF-8 编码。")
-        if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-            raise rejected("xml-dtd-forbidden", f"{name} declares a document type.", f"{name} 含有文档类型声明（DTD）。")
-        if _WIDE_CELL.search(content):
-            raise too_many_columns(limits.columns)
+        is_xml = name.casefold().endswith((".xml", ".rels", ".vml"))
+        end = b""
+        for at, chunk in enumerate(archive.counted(name)):
+            if not is_xml:
+                continue
+            if not at and (chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in chunk[:64]):
+                raise rejected("xml-encoding", f"{name} is not UTF-8.", f"{name} 不是 UTF-8 编码。")
+            content = end + chunk
+            if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+                raise rejected("xml-dtd-forbidden", f"{name} declares a document type.", f"{name} 含有文档类型声明（DTD）。")
+            if _WIDE_CELL.search(content):
+                raise too_many_columns(limits.columns)
+            end = content[-_LONGEST_FORBIDDEN:]

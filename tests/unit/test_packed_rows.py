@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.readers.packed_rows import PackedRows, Texts
+from ingest.readers.packed_rows import PackedRows, Row
 
 _BLOCK = 2_500
 _COUNTS = st.sampled_from([0, 1, _BLOCK - 1, _BLOCK, _BLOCK + 1, 2 * _BLOCK, 12_000])
 _PLACES = st.one_of(st.none(), st.integers(-12_100, 12_100), st.sampled_from([0, _BLOCK - 1, _BLOCK, _BLOCK + 1]))
 
 
-def rows_of(count: int) -> list[Texts]:
+def rows_of(count: int) -> list[Row]:
     return [(f"YS{k}", "雨水井", "", f"{k * 0.37:.3f}")[: 1 + k % 4] for k in range(count)]
 
 
@@ -52,3 +53,14 @@ def test_cells_added_one_after_the_other_are_all_there() -> None:
     packed = PackedRows.of(rows_of(5_000)).with_cell(3, "PS").with_cell(4, "2024").without_first(1)
     cells = [("YS1", "雨水井", ""), ("YS2", "雨水井", ""), ("YS3", "雨水井", "")]
     assert packed[0:3] == [*islice(packed, 3)] == [(*row, "PS", "2024") for row in cells]
+
+
+def test_cells_of_all_kinds_come_back_as_they_were() -> None:
+    day = dt.date(2020, 2, 29)
+    cells: list[Row] = [
+        ["a", 1.5, 2, True, None, ""],
+        [day, dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC), dt.time(8, 30), dt.timedelta(hours=30), float("inf"), -0.0],
+    ]
+    rows: list[Row] = [cells[k // _BLOCK % 2] for k in range(3 * _BLOCK)]
+    packed = PackedRows.of(rows).with_cell(6, "JS")
+    assert [repr(row) for row in packed] == [repr((*row, "JS")) for row in rows]

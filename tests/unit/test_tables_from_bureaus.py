@@ -111,9 +111,9 @@ def test_errors_formulas_without_result_and_hidden_rows_are_told_by_their_cells(
 def test_a_formula_whose_result_is_an_empty_text_was_calculated() -> None:
     """IF(A2="","",A2) of an empty cell, as spreadsheets store it."""
     cell = '<c r="D2"{}><f>IF(A2="","",A2)</f>{}</c>'
-    assert _notes(cell.format(' t="str"', "<v></v>").encode()) == ()
-    assert _notes(cell.format(' s="1" t="str"', "<v/>").encode()) == ()
-    assert all(_notes(cell.format(kind, value).encode()) for kind in ("", ' s="1"') for value in ("", "<v/>", "<v></v>"))
+    assert _notes([cell.format(' t="str"', "<v></v>").encode()]) == ()
+    assert _notes([cell.format(' s="1" t="str"', "<v/>").encode()]) == ()
+    assert all(_notes([cell.format(kind, value).encode()]) for kind in ("", ' s="1"') for value in ("", "<v/>", "<v></v>"))
 
 
 def test_a_sheet_whose_header_nobody_understands_is_named(tmp_path: Path) -> None:
