@@ -235,4 +235,5 @@ def _check_total(total: int, limits: Limits, compressed: int, most: int, code: s
 
 
 def _broken(reason: str) -> TwinError:
-    return rejected("archive-broken", f"The archive cannot be read: {reason[:200]}", f"压缩包无法读取：{reason[:200]}")
+    en = f"The archive is damaged or was cut off ({reason[:200]}): pack it anew and hand it in again."
+    return rejected("archive-broken", en, f"压缩包损坏或不完整（{reason[:200]}）：请重新打包后再提交。")

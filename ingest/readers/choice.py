@@ -39,6 +39,7 @@ from ingest.readers.pictures import ArchivedPictures, FolderPictures, PictureFil
 from ingest.readers.source import Reader
 from ingest.readers.survey import open_survey
 from ingest.readers.swmm import is_swmm, open_swmm
+from ingest.readers.unknown_files import dtd_forbidden, unknown_archive, unknown_file
 from ingest.readers.unpacked import Scratch, Unpacked
 from ingest.readers.vct import Vct, is_vct
 from ingest.readers.xml_root import XmlRoot, has_dtd
@@ -74,7 +75,7 @@ def choose_reader(request: ReadRequest, scratch: Scratch | None = None) -> Reade
         content = of_unpacked(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits, scratch), request)
     kind = _kind_of(content)
     if kind is None:
-        raise _unknown()
+        raise unknown_file()
     return kind.open(content)
 
 
@@ -141,7 +142,7 @@ def _archived(archive: Archive, request: ReadRequest) -> Reader:
     if together is not None or len(known.names) > 1:
         raise _several([*sorted(members)[:3], *known.names[:7]])
     if known.first is None:
-        raise _unknown() if beside.packed is None else _packed_refusal(beside.packed)
+        raise unknown_archive(archive.names) if beside.packed is None else _packed_refusal(beside.packed)
     kind, entry = known.first
     return beside.telling(kind.open(entry))
 
@@ -327,9 +328,7 @@ def _refuse_page(_content: Content) -> Reader:
 
 
 def _refuse_dtd(_content: Content) -> Reader:
-    raise rejected(
-        "xml-dtd-forbidden", "The XML has a document type declaration, which is not read here.", "XML 含文档类型声明（DOCTYPE），不予读取。"
-    )
+    raise dtd_forbidden()
 
 
 def _alone(file_format: str, driver: str) -> Callable[[Content], Reader]:
@@ -339,10 +338,6 @@ def _alone(file_format: str, driver: str) -> Callable[[Content], Reader]:
 def _is_table(content: Content) -> bool:
     """Return whether a file begins with a line of text that has separators; in an archive it is rather a note to the reader."""
     return content.unpack is None and is_delimited(content.head)
-
-
-def _unknown() -> TwinError:
-    return unsupported("The file is of no kind that is read here.", "无法识别的文件类型。")
 
 
 FILES: tuple[Kind, ...] = (

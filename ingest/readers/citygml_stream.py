@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from lxml import etree
 
+from ingest.readers.unknown_files import dtd_forbidden
 from ingest.refusals import rejected
 from twin.errors import TwinError
 
@@ -143,11 +144,6 @@ def reference(element: Element) -> str | None:
     return href[1:] if href is not None and href.startswith("#") and len(href) > 1 else None
 
 
-def dtd_forbidden() -> TwinError:
-    """Return the error of XML with a DOCTYPE."""
-    return rejected("xml-dtd-forbidden", "The XML has a DOCTYPE, which is never read.", "XML 含有 DOCTYPE 声明，不予读取。")
-
-
 def invalid(en: str, zh: str) -> TwinError:
     """Return the error of a file that is no CityGML."""
-    return rejected("citygml-invalid", f"The file is not valid CityGML: {en}.", f"文件不是有效的 CityGML:{zh}。")
+    return rejected("citygml-invalid", f"The file is not valid CityGML: {en}.", f"文件不是有效的 CityGML：{zh}。")

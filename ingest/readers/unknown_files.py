@@ -1,0 +1,41 @@
+"""Why a file is read by none of the readers, in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from ingest.refusals import rejected, unsupported
+from twin.errors import TwinError
+
+_NAMED = 5
+_OF_SHAPEFILE = frozenset({".dbf", ".shx", ".prj", ".cpg"})
+
+
+def unknown_file() -> TwinError:
+    """Return the error of a file of no known kind."""
+    return unsupported("The file is of no kind that is read here.", "无法识别的文件类型。")
+
+
+def unknown_archive(names: Sequence[str]) -> TwinError:
+    """Return the error of a ZIP that holds files of no known kind, or none."""
+    if not names:
+        return rejected("empty-file", "There is no file in the archive.", "压缩包中没有文件。")
+    if {PurePosixPath(name).suffix.casefold() for name in names} <= _OF_SHAPEFILE:
+        return unsupported(
+            "The archive holds files of a Shapefile, but not the .shp itself: put it in, too.",
+            "压缩包中有 Shapefile 的附属文件，但缺少 .shp 文件：请一并压缩后再提交。",
+        )
+    is_all = len(names) <= _NAMED
+    en = f"No file in the archive is of a kind that is read here: {', '.join(names[:_NAMED])}{'' if is_all else ' …'}"
+    return unsupported(en, f"压缩包中没有可识别的数据文件：{'、'.join(names[:_NAMED])}{'' if is_all else '……'}")
+
+
+def dtd_forbidden() -> TwinError:
+    """Return the error of XML with a DOCTYPE."""
+    return rejected(
+        "xml-dtd-forbidden",
+        "The XML has a document type declaration (<!DOCTYPE …>), which is not read for safety: take it out, write what its entities stand"
+        " for in their place, and hand the file in again.",
+        "XML 含文档类型声明（<!DOCTYPE …>），为安全起见不予读取：请删去该声明，并把其中定义的实体改写为实际文字，再提交。",
+    )
