@@ -286,12 +286,12 @@ def test_gravity_drainage_is_surveyed_at_the_invert_all_else_at_the_top() -> Non
         # the MDB schema of a pipe census, then the columns of an Excel survey (requirements C.5)
         (
             "pipe_node",
-            "Map_No Exp_No Type High Rotation Code Feature Subsid WellDeep WellShape WellMaterial WellSize Address Belong Ustatus",
+            "Map_No Exp_No Type High Rotation Code Feature Subsid WellDeep WellShape WellMaterial WellSize Address Belong SDate Ustatus",
         ),
         ("pipe_node", "管线点号 特征 附属物 权属单位 地面高程 井深"),
         (
             "pipe_segment",
-            "S_Exp S_Deep E_Exp E_Deep Type Material PSize Voltage Pressure CabNum TotalHole UsedHole FlowDir EmBed MDate Belong Lno",
+            "S_Exp S_Deep E_Exp E_Deep Type Material PSize Voltage Pressure CabNum TotalHole UsedHole FlowDir EmBed MDate Belong Lno SDate",
         ),
         ("pipe_segment", "管线点号 连接点号 材质 尺寸 埋设方式 建设年代 权属单位 电缆条数 电压值 压力类型 总孔数 已用孔数"),
         ("building", "height HEIGHT Floor name building:levels year_built 建筑高度 地上层数"),

@@ -15,7 +15,7 @@ import shapely
 
 from ingest.convert import convert
 from ingest.proposals import Proposal, placed, propose
-from ingest.protocol import Limits, PartRequest, ReadRequest
+from ingest.protocol import Limits, PartBatch, PartRequest, ReadRequest
 from ingest.readers.angles import degrees
 from ingest.readers.choice import choose_reader
 from ingest.readers.delimited import read_delimited
@@ -26,6 +26,7 @@ from ingest.readers.workbook_cells import _notes
 from ingest.sampling import with_samples
 from ingest.understanding.area import deployment_area
 from ingest.understanding.layer import Surroundings
+from tests.reading import read_file
 from tests.workbooks import workbook
 from twin.errors import TwinError
 from twin.featuretypes.loader import load_feature_types
@@ -295,3 +296,21 @@ def test_numbers_that_are_neither_years_nor_dates_stay_for_the_range_to_refuse()
     assert convert(pa.array([20159999, 12000]), field).values.to_pylist() == [20159999, 12000]
     floors = next(f for f in TYPES["building"].fields if f.type == "integer" and f.maximum and f.maximum < 1000)
     assert convert(pa.array(np.array([20150630])), floors).values.to_pylist() == [20150630]
+
+
+# ----------------------------------------------------------------------------------------------------------- day of the survey
+
+
+def test_the_day_of_the_survey_is_a_field_however_it_is_written_and_no_day_refuses_no_row(tmp_path: Path) -> None:
+    """普查日期, SDate (requirements C.5)."""
+    days = ["2021-05-08", "20210508", "2021年5月8日", "2021.5", 44324, "", "去年", "2999-01-01"]
+    rows = [(f"W{i}", 3520000.0 + 40 * i, 497000.0, 6.0, day) for i, day in enumerate(days)]
+    path = workbook(tmp_path / "普查.xlsx", {"管点": [(*NODES[0], "普查日期"), *rows]})
+    (batch,) = (
+        m
+        for m in read_file(ReadRequest(path, (PartRequest(None, TYPES["pipe_node"], "d"),), 4549, crs="EPSG:4549"))
+        if isinstance(m, PartBatch)
+    )
+    day = dt.date(2021, 5, 8)
+    assert batch.table["surveyed_on"].to_pylist() == [day, day, day, dt.date(2021, 5, 1), day, None, None, dt.date(2999, 1, 1)]
+    assert [(f.rule, f.severity, f.row) for f in batch.findings] == [("type", "warning", 8), ("future-date", "warning", 9)]
