@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from twin.errors import Text
 
 _HEADER_SEARCHED_ROWS = 12
 _HEADER_ROWS = 3
+_ROWS_AT_ONCE = 10_000
 _KNOWN_NAMES_NEEDED = 2
 _UNIT = re.compile(r"[(\[（【]?(?:mm|cm|m|km|kv|v|pa|kpa|mpa|℃|°|%|米|毫米|厘米|千伏|伏|度|条|孔|年)[)\]）】]?", re.IGNORECASE)
 
@@ -44,9 +46,13 @@ class Sheet:
     def column(self, name: str, first: int = 0, last: int | None = None) -> pa.Array:
         """Return one column of the rows ``first``…``last``."""
         index = self.columns.index(name)
-        # to the end, a block at a time is unpacked, not all rows at once
-        rows = self.rows.after(first) if last is None and isinstance(self.rows, PackedRows) else self.rows[first:last]
-        return cells_array([row[index] if index < len(row) else None for row in rows])
+        if last is not None or not isinstance(self.rows, PackedRows):
+            return _cells(self.rows[first:last], index)
+        # to the end, a block at a time is unpacked, not all rows at once; what is text in each of them is text in all
+        blocks = [_cells(rows, index) for rows in batched(self.rows.after(first), _ROWS_AT_ONCE)]
+        if all(b.type in (pa.string(), pa.null()) for b in blocks) and any(b.type == pa.string() for b in blocks):
+            return pa.concat_arrays([block.cast(pa.string()) for block in blocks])
+        return _cells(self.rows.after(first), index)
 
     def with_column(self, name: str, value: str) -> Sheet:
         """Return the same with a column that has one value in every row."""
@@ -178,6 +184,10 @@ def _distinct(header: Sequence[str]) -> tuple[str, ...]:
         plain = name or f"column_{index + 1}"
         names.append(plain if plain not in names else f"{plain}_{index + 1}")
     return tuple(names)
+
+
+def _cells(rows: Iterable[Row], column: int) -> pa.Array:
+    return cells_array([row[column] if column < len(row) else None for row in rows])
 
 
 def cells_array(values: list[object]) -> pa.Array:

@@ -44,6 +44,7 @@ _STARTING_ROLES: tuple[_Role, ...] = ("", "start")
 _NUMBER = Field("coordinate", "number", Text("坐标", "coordinate"), unit="m")
 _TEXT = Field("name", "string", Text("", ""))
 _SAMPLED = 2000
+_NAMED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +162,9 @@ def names(array: pa.Array) -> list[str | None]:
     """Return cells as the names of points."""
     texts = convert(array, _TEXT).values.to_pylist()
     return [None if t is None else str(t).strip() for t in texts]
+
+
+def names_column(array: pa.Array) -> pa.Array:
+    """Return cells as `names` does, as a column; few at a time are held as texts of Python's."""
+    blocks = [pa.array(names(array.slice(first, _NAMED_AT_ONCE)), pa.string()) for first in range(0, len(array), _NAMED_AT_ONCE)]
+    return pa.concat_arrays([pa.array([], pa.string()), *blocks])

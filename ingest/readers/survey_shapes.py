@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +13,9 @@ import pyarrow as pa
 import shapely
 
 from ingest.mapping import match_columns
-from ingest.names import loosely_spelled
+from ingest.readers.named_points import NamedPoints
 from ingest.readers.source import Fault, Geometries
-from ingest.readers.survey_points import Coordinates, FloatArray, Points, coordinate, names, numbers
+from ingest.readers.survey_points import Coordinates, FloatArray, Points, coordinate, names, names_column, numbers
 from ingest.refusals import rejected
 from twin.errors import Text
 from twin.model import FeatureType
@@ -82,7 +81,7 @@ class LineShapes:
     def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
         """Return the lines, with Z where both ends have an elevation."""
         called = [self._texts(columns, end) for end in self.ends]
-        places = [np.array([self._places.get(n or "", -1) for n in column], dtype=np.int64) for column in called]
+        places = [self._named.places(column) for column in called]
         there = (places[0] >= 0) & (places[1] >= 0)
         positions = np.stack([self._position[p[there]] for p in places], axis=1)
         heights = np.stack([self._elevation(columns, k, places[k])[there] for k in (0, 1)], axis=1)
@@ -103,10 +102,10 @@ class LineShapes:
 
     def _absent(self, name: str) -> Text:
         """Return what is wrong with an end of a name that leads nowhere, and which point may be meant."""
-        if name in self._listed:
+        if self._named.lists(name):
             return Text(zh=f"端点 {name} 在管线点表中没有坐标", en=f"end point {name} has no coordinates in the table of points")
         text = Text(zh=f"端点 {name} 不在管线点表中", en=f"end point {name} is not in the table of points")
-        meant = self._alike.get(loosely_spelled(name))
+        meant = self._named.meant(name)
         return text if meant is None else Text(zh=f"{text.zh}；是否为 {meant}？", en=f"{text.en}; is it {meant}?")
 
     def _elevation(self, columns: Columns, end: int, places: npt.NDArray[np.int64]) -> FloatArray:
@@ -121,25 +120,11 @@ class LineShapes:
         return names(columns[column])
 
     @cached_property
-    def _called(self) -> Sequence[str | None]:
-        return [n for p in self.points for n in names(p.sheet.column(p.key or ""))]
-
-    @cached_property
-    def _listed(self) -> frozenset[str | None]:
-        return frozenset(self._called)
-
-    @cached_property
-    def _alike(self) -> Mapping[str, str]:
-        """Loose spelling → the one point that is spelled so."""
-        spelled = Counter(loosely_spelled(n) for n in self._places)
-        return {loose: n for n in self._places if spelled[loose := loosely_spelled(n)] == 1}
-
-    @cached_property
-    def _places(self) -> Mapping[str, int]:
-        """Point name → its place among the points of all tables; of two points of one name the first counts."""
-        called = self._called
+    def _named(self) -> NamedPoints:
+        """Points of all tables, by their places in `_position`."""
+        called = [names_column(p.sheet.column(p.key or "")) for p in self.points]
         there: npt.NDArray[np.bool_] = np.isfinite(self._position.sum(axis=1))
-        return {n: i for i, n in reversed(list(enumerate(called))) if n and there[i]}
+        return NamedPoints(pa.concat_arrays([pa.array([], pa.string()), *called]), there)
 
     @cached_property
     def _position(self) -> FloatArray:
