@@ -6,7 +6,7 @@ import marshal
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import batched
+from itertools import batched, groupby
 from typing import NamedTuple, overload
 
 import pyarrow as pa
@@ -92,6 +92,15 @@ class PackedRows(Sequence[Row]):
         for block in self._blocks[number:]:
             yield from self._unpacked(block)[passed:]
             passed = 0
+
+    def at(self, indices: Sequence[int]) -> Iterator[Row]:
+        """Return the rows of some indices, in their order; each block is unpacked once."""
+        wanted = [divmod(self._skipped + index, _ROWS) for index in indices]
+        found: dict[tuple[int, int], Row] = {}
+        for number, pairs in groupby(sorted(set(wanted)), lambda pair: pair[0]):
+            rows = self._unpacked(self._blocks[number])
+            found.update((pair, rows[pair[1]]) for pair in pairs)
+        return (found[pair] for pair in wanted)
 
     def _rows(self, first: int, last: int) -> list[Row]:
         found: list[Row] = []

@@ -5,7 +5,7 @@ Files with X for easting exist too, so what the values say in the deployment's a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,7 +44,7 @@ _STARTING_ROLES: tuple[_Role, ...] = ("", "start")
 _NUMBER = Field("coordinate", "number", Text("坐标", "coordinate"), unit="m")
 _TEXT = Field("name", "string", Text("", ""))
 _SAMPLED = 2000
-_NAMED_AT_ONCE = 10_000
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,25 @@ def find_points(sheet: Sheet, part: PartRequest, request: ReadRequest) -> Points
         return None
     key_field = feature_type.natural_key[0] if feature_type.natural_key else ""
     return Points(sheet, coordinates, next((c for c, f in mapped.items() if f == key_field), None))
+
+
+def places_of(points: Points) -> FloatArray:
+    """Return (n, 2) eastings and northings of all points; NaN where one has none."""
+    sheet, axes = points.sheet, points.coordinates
+    return np.column_stack([_in_pieces(sheet.column(name), coordinate) for name in (axes.east, axes.north)])
+
+
+def all_numbers(sheet: Sheet, column: str) -> FloatArray:
+    """Return what `numbers` does of all rows."""
+    return _in_pieces(sheet.column(column), numbers)
+
+
+def _in_pieces(column: pa.Array, read: Callable[[pa.Array], FloatArray]) -> FloatArray:
+    """Return what is read of a long column, few cells at a time being taken apart."""
+    found = np.empty(len(column))
+    for first in range(0, len(column), _AT_ONCE):
+        found[first : first + _AT_ONCE] = read(column.slice(first, _AT_ONCE))
+    return found
 
 
 def find_ends(sheet: Sheet, part: PartRequest, request: ReadRequest) -> tuple[Coordinates, Coordinates] | None:
@@ -166,5 +185,5 @@ def names(array: pa.Array) -> list[str | None]:
 
 def names_column(array: pa.Array) -> pa.Array:
     """Return cells as `names` does, as a column; few at a time are held as texts of Python's."""
-    blocks = [pa.array(names(array.slice(first, _NAMED_AT_ONCE)), pa.string()) for first in range(0, len(array), _NAMED_AT_ONCE)]
+    blocks = [pa.array(names(array.slice(first, _AT_ONCE)), pa.string()) for first in range(0, len(array), _AT_ONCE)]
     return pa.concat_arrays([pa.array([], pa.string()), *blocks])

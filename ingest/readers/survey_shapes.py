@@ -15,7 +15,17 @@ import shapely
 from ingest.mapping import match_columns
 from ingest.readers.named_points import NamedPoints
 from ingest.readers.source import Fault, Geometries
-from ingest.readers.survey_points import Coordinates, FloatArray, Points, coordinate, names, names_column, numbers
+from ingest.readers.survey_points import (
+    Coordinates,
+    FloatArray,
+    Points,
+    all_numbers,
+    coordinate,
+    names,
+    names_column,
+    numbers,
+    places_of,
+)
 from ingest.refusals import rejected
 from twin.errors import Text
 from twin.model import FeatureType
@@ -128,8 +138,7 @@ class LineShapes:
 
     @cached_property
     def _position(self) -> FloatArray:
-        each = [p.coordinates.of({c: p.sheet.column(c) for c in (p.coordinates.east, p.coordinates.north)}) for p in self.points]
-        return np.concatenate([np.empty((0, 2)), *each])
+        return np.concatenate([np.empty((0, 2)), *map(places_of, self.points)])
 
     @cached_property
     def _ground(self) -> FloatArray:
@@ -138,7 +147,7 @@ class LineShapes:
     def _ground_of(self, points: Points) -> FloatArray:
         sheet = points.sheet
         column = _column(match_columns(sheet.columns, self.node_type, {}).columns, _NODE_GROUND)
-        return np.full(len(sheet.rows), np.nan) if column is None else numbers(sheet.column(column))
+        return np.full(len(sheet.rows), np.nan) if column is None else all_numbers(sheet, column)
 
 
 @dataclass(frozen=True)

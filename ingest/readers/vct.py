@@ -116,7 +116,7 @@ class VctLayer:
         for batch in itertools.batched(self._own(records, known, unread), self._limits.rows_per_batch):
             if waiting is not None:
                 yield waiting
-            rows = [attributes.get(record.number, ()) for record in batch]
+            rows = attributes.of([record.number for record in batch])
             values = {
                 column: pa.array([row[i] or None if i < len(row) else None for row in rows], pa.string())
                 for i, column in enumerate(columns)

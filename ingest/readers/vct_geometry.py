@@ -6,11 +6,12 @@ Polygons are made of the lines they refer to: a minus stands before one that run
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import shapely
 
+from ingest.readers.vct_lines import HeldLines, Line, Rings, Vertex
 from ingest.readers.vct_text import VctText, broken, whole
 from twin.errors import Text
 
@@ -22,9 +23,6 @@ _CURVE = Text(zh="含圆弧或曲线，不予读取", en="holds an arc or anothe
 _NOT_OF_LINES = Text(zh="由面构成的面不予读取", en="a polygon made of polygons is not read")
 _OPEN = Text(zh="构面的线不闭合", en="the lines of the polygon do not close")
 
-Vertex = tuple[float, ...]
-Rings = list[list[Vertex]]
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -34,14 +32,6 @@ class Record:
     code: str
     geometry: shapely.Geometry | None
     fault: Text | None = None
-
-
-@dataclass(frozen=True)
-class _Line:
-    """The pieces of a line that do not meet, mostly one, or the lines it is made of."""
-
-    pieces: Sequence[Sequence[Vertex]]
-    parts: Sequence[int] = ()
 
 
 class Records:
@@ -74,31 +64,30 @@ class Records:
             yield Record(number, code, geometry)
 
     def _lines(self) -> Iterator[Record]:
-        entries = list(self._line_entries())
-        held = {number: line for number, _, line, _ in entries}
-        for number, code, _, fault in entries:
-            pieces = [] if fault else [piece for piece in _pieces(held, number) if len(piece) > 1]
+        held = self._held_lines()
+        for at in range(len(held)):
+            number, code, has_curves = held.described(at)
+            pieces = [] if has_curves else [piece for piece in _pieces(held, number) if len(piece) > 1]
             geometry = shapely.MultiLineString(pieces) if len(pieces) > 1 else shapely.LineString(pieces[0]) if pieces else None
-            yield Record(number, code, geometry, fault)
+            yield Record(number, code, geometry, _CURVE if has_curves else None)
 
-    def _line_entries(self) -> Iterator[tuple[int, str, _Line, Text | None]]:
+    def _held_lines(self) -> HeldLines:
+        held = HeldLines()
         for number, code, lines in self._entries("Line"):
             if whole(_first(lines)) == _INDIRECT:
-                yield number, code, _Line((), self._references(lines)), None
+                held.add(number, code, Line((), self._references(lines)), has_curves=False)
                 continue
             curves, fault = self._curves(lines)
-            yield number, code, _Line(_joined(curves)), fault
+            held.add(number, code, Line(_joined(curves)), has_curves=fault is not None)
+        return held
 
     def _polygons(self) -> Iterator[Record]:
-        held: Mapping[int, _Line] | None = None
-        curved: frozenset[int] = frozenset()
+        held: HeldLines | None = None
         for number, code, lines in self._entries("Polygon"):
             is_indirect = whole(_first(lines)) == _INDIRECT
             _first(lines)  # the point of the label
             if is_indirect and held is None:
-                entries = list(self._line_entries())
-                held = {n: line for n, _, line, _ in entries}
-                curved = frozenset(n for n, _, _, fault in entries if fault)
+                held = self._held_lines()
             if not is_indirect:
                 rings, fault = self._curves(lines)
             elif whole(_first(lines)) != _OF_LINES:
@@ -106,8 +95,9 @@ class Records:
                 _pass_over(lines)
             else:
                 references = self._references(lines)
-                fault = _CURVE if curved.intersection(map(abs, references)) else None
-                rings = [] if fault else _rings(held or {}, references)
+                held = held or HeldLines()
+                fault = _CURVE if any(map(held.has_curves, map(abs, references))) else None
+                rings = [] if fault else _rings(held, references)
             fault = fault or _fault_of(rings)
             yield Record(number, code, None if fault else _assembled(rings), fault)
 
@@ -176,9 +166,9 @@ def _offset(text: VctText) -> tuple[float, float]:
         return 0.0, 0.0
 
 
-def _pieces(held: Mapping[int, _Line], reference: int, depth: int = 0) -> Rings:
+def _pieces(held: HeldLines, reference: int, depth: int = 0) -> Rings:
     """Return the pieces of a line in the direction of the reference; RejectedError when it is not there or refers to itself."""
-    line = held.get(abs(reference))
+    line = held.called(abs(reference))
     if line is None or depth > _NESTED_LINES:
         raise broken(f"line {abs(reference)} is missing")
     pieces = _joined(p for part in line.parts for p in _pieces(held, part, depth + 1)) if line.parts else line.pieces
@@ -196,7 +186,7 @@ def _joined(pieces: Iterable[Sequence[Vertex]]) -> Rings:
     return found
 
 
-def _rings(held: Mapping[int, _Line], references: Sequence[int]) -> Rings:
+def _rings(held: HeldLines, references: Sequence[int]) -> Rings:
     """Return the rings that references to lines make; a 0 begins the next one, and what does not meet is as many pieces."""
     rings = (list(group) for is_ring, group in itertools.groupby(references, bool) if is_ring)
     return [piece for ring in rings for piece in _joined(p for reference in ring for p in _pieces(held, reference))]

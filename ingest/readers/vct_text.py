@@ -6,15 +6,21 @@ decoded: no second byte of GBK is a separator or a line break.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ingest.readers.encodings import detect
 from ingest.readers.mapped_text import MappedText, ReadThrough
+from ingest.readers.numbered import Numbered
+from ingest.readers.packed_rows import PackedRows
 from ingest.refusals import rejected
 from twin.errors import TwinError
 
 _SAMPLED_BYTES = 1 << 20
+_LARGEST = (1 << 63) - 1
 _END_OF_TABLE = b"tableend"
 _GEOMETRIES: Mapping[str, str] = {
     "point": "Point",
@@ -52,14 +58,19 @@ class VctText:
         """Yield the lines of a section that hold anything; none when it is not there."""
         return _section(self.content, name.encode())
 
-    def attributes(self, table: str) -> Mapping[int, Sequence[str]]:
-        """Return the values of a table by the number of their feature, in the order of its fields.
+    def attributes(self, table: str) -> Attributes:
+        """Return the values of a table, in the order of its fields.
 
         A line begins with that number, or with the feature's own identifier when it has no value more than there are fields; what has
         too many values keeps the last ones together, as text that held a separator.
         """
         fields = next(len(layer.fields) for layer in self.layers if layer.table == table)
-        found: dict[int, Sequence[str]] = {}
+        numbers = array("q")
+        rows = PackedRows.of(self._values(table, fields, numbers))
+        return Attributes(Numbered(numbers), rows)
+
+    def _values(self, table: str, fields: int, numbers: array[int]) -> Iterator[Sequence[str]]:
+        """Yield the values of each line of a table, and leave the numbers of their features in ``numbers``."""
         inside = False
         wanted = table.casefold()
         for line in self.section("Attribute"):
@@ -69,13 +80,26 @@ class VctText:
                 inside = self.decoded(line).casefold() == wanted
             elif inside:
                 values = [self.decoded(v) for v in line.split(self.separator, fields)]
-                number = whole(values[0])
-                found[number] = values[1:] if len(values) > fields else values
-        return found
+                numbers.append(whole(values[0]))
+                yield values[1:] if len(values) > fields else values
 
     def decoded(self, value: bytes) -> str:
         """Return text; what is not of the encoding is marked, not lost."""
         return value.decode(self.encoding, "replace").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The values of a table by the number of their feature; of several lines of one number the last counts."""
+
+    _places: Numbered
+    _rows: PackedRows
+
+    def of(self, numbers: Sequence[int]) -> list[Sequence[object]]:
+        """Return the values of some features, none of those that have no line."""
+        places = self._places.last_of(np.array(numbers, np.int64))
+        found = self._rows.at(places[places >= 0].tolist())
+        return [next(found) if place >= 0 else () for place in places.tolist()]
 
 
 def open_text(content: MappedText, encoding: str | None = None) -> VctText:
@@ -95,9 +119,12 @@ def open_text(content: MappedText, encoding: str | None = None) -> VctText:
 def whole(text: str | bytes) -> int:
     """Return a whole number of the file; RejectedError ``vct-broken`` when it is none."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError as error:
         raise broken(f"{text!r} is no whole number") from error
+    if abs(number) > _LARGEST:
+        raise broken(f"{text[:60]!r} is too large a number")
+    return number
 
 
 def broken(reason: str) -> TwinError:
