@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import os
@@ -16,6 +17,7 @@ from starlette.requests import Request
 
 from tests.event_loop import run_alone
 from twin.errors import BadRequestError, TooLargeError, UnsupportedMediaError
+from twin.server import uploads
 from twin.server.checks import sweep_work
 from twin.server.inspection import main_files
 from twin.server.settings import read_settings
@@ -40,6 +42,25 @@ class Sent:
 
 def store(chunks: list[bytes], folder: Path, headers: Mapping[str, str] = MULTIPART, max_bytes: int = 1 << 20) -> tuple[StoredFile, ...]:
     return run_alone(store_upload(cast("Request", Sent(chunks, headers)), FolderStore(folder), max_bytes))
+
+
+class Silent(Sent):
+    """One whose connection is gone without a word."""
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        async for chunk in super().stream():
+            yield chunk
+        await asyncio.Event().wait()
+
+
+def test_an_upload_of_which_nothing_comes_any_more_is_over_and_nothing_of_it_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "SILENCE_S", 0.05)
+    store = FolderStore(tmp_path)
+    half = [body({"a.gpkg": b"x" * 1000})[:500]]
+    with pytest.raises(BadRequestError, match="broken off") as broken:
+        run_alone(store_upload(cast("Request", Silent(half, MULTIPART)), store, 1 << 20))
+    assert broken.value.code == "upload-broken"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def body(files: Mapping[str, bytes]) -> bytes:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FOLDER = "uploads"
 MAX_FILES = 64
 _MAX_NAME_BYTES = 200
+SILENCE_S = 60.0
+"""An upload of which nothing comes for so long is over."""
 _KEPT_FREE_BYTES = 256 << 20
 _TEMPORARY = ".upload-"
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -87,13 +89,28 @@ def display_name(given: str) -> str:
 async def _receive(chunks: AsyncIterator[bytes], receiver: _Receiver, boundary: bytes, max_bytes: int) -> None:
     parser = MultipartParser(boundary, receiver.callbacks())
     received = 0
-    async for chunk in chunks:
+    while (chunk := await _next(chunks)) is not None:
         received += len(chunk)
         if received > max_bytes:
             raise _too_large(max_bytes)
         parser.write(chunk)
         await asyncio.to_thread(receiver.flush)
     parser.finalize()
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """Return what comes next, None at the end; BadRequestError ``upload-broken`` when nothing comes for a minute.
+
+    A connection whose network is gone may never be told to have ended: without this it would hold one of the few places for ever.
+    """
+    try:
+        async with asyncio.timeout(SILENCE_S):
+            return await anext(chunks, None)
+    except TimeoutError:
+        error = BadRequestError(
+            f"nothing came for {SILENCE_S:.0f} s: the upload is broken off", zh=f"{SILENCE_S:.0f} 秒没有收到数据，上传中断"
+        )
+        raise error.with_code("upload-broken") from None
 
 
 def _refuse_declared(length: str | None, store: Store, max_bytes: int) -> None:

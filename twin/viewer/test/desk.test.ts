@@ -153,3 +153,25 @@ describe("a result that could not be read", () => {
     await vi.waitFor(() => { expect(desk.findings.size).toBe(1); });
   });
 });
+
+describe("a server that is away", () => {
+  it("is told of while a check is made, and no longer once it answers", async () => {
+    const checking = submission("a1", { state: "checked", result: null, progress: { step: TITLE, done: 1, total: 2 } });
+    answers.bodies.set("GET /api/submissions/a1", checking);
+    let now = 10_000;
+    vi.spyOn(performance, "now").mockImplementation(() => now);
+    await desk.take("a1");
+    expect(desk.silentFor).toBeNull();
+    answers.isDown = true;
+    desk.hear({ kind: null, body: null });
+    await vi.waitFor(() => { expect(desk.silentFor).toBe(0); });
+    now += 4_900;
+    expect(desk.silentFor).toBe(4);
+    answers.isDown = false;
+    desk.hear({ kind: null, body: null });
+    await vi.waitFor(() => { expect(desk.silentFor).toBeNull(); });
+    expect(desk.failure).toBeNull();
+    vi.restoreAllMocks();
+    await desk.take(null);
+  });
+});

@@ -113,6 +113,11 @@ export class SubmissionApi {
     return new URL(`${this.path(id, `report.${form}`)}?lang=${this.language()}`, this.base).href;
   }
 
+  /** Where every finding (of a rule) is to be had as a table, those too that no page and no report lists. */
+  findingTable(id: string, rule: string | null): string {
+    return new URL(`${this.path(id, "findings")}?f=csv${rule === null ? "" : `&rule=${encodeURIComponent(rule)}`}`, this.base).href;
+  }
+
   /** Returns whether the token in use may let findings pass; false also where there is none in force. */
   async isReviewer(): Promise<boolean> {
     if (this.token() === null) return false;
@@ -148,8 +153,12 @@ export class SubmissionApi {
     await this.post(this.path(id, "withdraw"), {});
   }
 
-  /** Sends files; `sent` hears the share that has gone, 0–1. XMLHttpRequest, because fetch does not tell. */
-  async upload(files: readonly File[], sent: (share: number) => void): Promise<Submission> {
+  /**
+   * Sends files; `sent` hears the share that has gone, 0–1. XMLHttpRequest, because fetch does not tell.
+   * A connection that breaks is `upload-broken` while something was still to be sent, else `upload-unanswered`: the server may have it all.
+   */
+  async upload(files: readonly File[], sent: (share: number) => void, stopped: AbortSignal): Promise<Submission> {
+    let isSent = false;
     const form = new FormData();
     for (const file of files) form.append("file", file, file.name);
     const request = new XMLHttpRequest();
@@ -158,9 +167,18 @@ export class SubmissionApi {
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       sent(total > 0 ? loaded / total : 0);
     });
+    request.upload.addEventListener("load", () => {
+      isSent = true;
+    });
+    stopped.addEventListener("abort", () => {
+      request.abort();
+    });
     return new Promise((resolve, reject) => {
       request.addEventListener("error", () => {
-        reject(new Refusal(0, "unreachable", ""));
+        reject(new Refusal(0, isSent ? "upload-unanswered" : "upload-broken", ""));
+      });
+      request.addEventListener("abort", () => {
+        reject(new Refusal(0, "upload-stopped", ""));
       });
       request.addEventListener("load", () => {
         try {

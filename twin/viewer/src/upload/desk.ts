@@ -20,6 +20,11 @@ export interface Failure {
   readonly retry: (() => void) | null;
 }
 
+/** Whether it is no answer of the server: there is none, or a proxy says so for it. */
+function isSilence(error: unknown): boolean {
+  return error instanceof Refusal && [0, 502, 503, 504].includes(error.status);
+}
+
 export class Desk {
   submission: Submission | null = null;
   draft: Draft | null = null;
@@ -45,6 +50,8 @@ export class Desk {
   /** What could not be read by the way. */
   private readonly unread = new Map<string, Failure>();
   private watchTimer: number | undefined;
+  /** Since when the server has not answered what is asked of a running check, in ms of the page's clock; null: it answers. */
+  private silentSince: number | null = null;
 
   constructor(
     private readonly api: SubmissionApi,
@@ -60,6 +67,12 @@ export class Desk {
   /** What the surveyor's last action failed with; else what could not be read by the way. */
   get failure(): Failure | null {
     return this.failed ?? [...this.unread.values()][0] ?? null;
+  }
+
+  /** For how long the server has not answered what is asked of a running check, in whole seconds; null: it answers. */
+  get silentFor(): number | null {
+    if (this.silentSince === null || this.submission === null || !isChecking(this.submission)) return null;
+    return Math.floor((this.window.performance.now() - this.silentSince) / 1_000);
   }
 
   /** Reads what every submission needs: types, datasets, and the newest submissions. */
@@ -89,17 +102,18 @@ export class Desk {
     await this.attempt(async () => this.read(id), () => void this.take(id));
   }
 
-  /** Sends files as a new submission; returns its id, null when that failed. */
-  async upload(files: readonly File[], sent: (share: number) => void): Promise<string | null> {
+  /** Sends files as a new submission; returns its id, null when that failed or was stopped. `again` sends them once more. */
+  async upload(files: readonly File[], sent: (share: number) => void, stopped: AbortSignal, again: () => void): Promise<string | null> {
     let id: string | null = null;
     await this.attempt(async () => {
-      const submission = await this.api.upload(files, sent);
+      const submission = await this.api.upload(files, sent, stopped);
       this.wanted = submission.id;
       this.forget();
       this.set(submission);
       id = submission.id;
       this.recent = await this.api.list(RECENT);
-    }, null);
+    }, again);
+    if (stopped.aborted) this.dismiss();
     return id;
   }
 
@@ -170,7 +184,7 @@ export class Desk {
     const { submission } = this;
     const id = (body as { id?: unknown } | null)?.id;
     if (kind === "asset") return;
-    if (kind === "submission" && id !== submission?.id) void this.readRecent();
+    if ((kind === "submission" && id !== submission?.id) || (kind === null && submission === null)) void this.readRecent();
     else if (submission !== null && (kind !== "commit" || !isOver(submission))) void this.readAgain();
   }
 
@@ -191,7 +205,9 @@ export class Desk {
     await this.look("submission", async () => {
       try {
         await this.read(wanted);
+        this.silentSince = null;
       } catch (error) {
+        if (isSilence(error)) this.silentSince ??= this.window.performance.now();
         if (this.wanted === wanted) this.lookAgain();
         throw error;
       }
@@ -265,6 +281,7 @@ export class Desk {
     this.changes = new Map();
     this.waivers = noWaivers;
     this.readFor = "";
+    this.silentSince = null;
     for (const name of ["submission", "more"]) this.unread.delete(name);
   }
 

@@ -114,10 +114,11 @@ export class UploadPage {
   }
 
   private async upload(): Promise<void> {
-    this.sending = sendingStep(this.say);
+    const stop = new AbortController();
+    this.sending = sendingStep(this.chosen, this.say, () => { stop.abort(); });
     const { sent } = this.sending;
     this.render();
-    const id = await this.desk.upload(this.chosen, sent);
+    const id = await this.desk.upload(this.chosen, sent, stop.signal, () => void this.upload());
     this.sending = null;
     if (id !== null) {
       this.chosen = [];
@@ -250,14 +251,14 @@ export class UploadPage {
   private findingsSection(submission: Submission): Section | null {
     const { language, say } = this;
     const { progress, problem, result } = submission;
-    if (progress !== null) return { name: "progress", signature: [language, progress], build: () => progressStep(progress, language, say) };
+    if (progress !== null) return { name: "progress", signature: [language, progress, this.desk.silentFor], build: () => progressStep(progress, this.desk.silentFor, language, say) };
     if (problem !== null && result === null) return { name: "problem", signature: [language, problem, submission.state], build: () => failure(`${submission.state === "rejected" ? say("rejected") : ""}${inLanguage(problem.detail, language)}`) };
     if (result === null) return null;
     const { openRule, hidden } = this;
     const { waivers, isReviewer } = this.desk;
     const canWaive = isReviewer && !isOver(submission) && !this.desk.isBusy;
     const { items: rows, next } = this.desk.findings.get(openRule ?? "") ?? { items: [], next: null };
-    const view = { result, resultKey: this.desk.readFor, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), canWaive, isOver: isOver(submission), isRejected: submission.state === "rejected", language, say };
+    const view = { result, resultKey: this.desk.readFor, problem, rules: submission.findings, openRule, rows, isMore: next !== null, hasSeveralLayers: hasSeveralLayers(submission), waivers, hidden, report: (form: ReportForm) => this.api.report(submission.id, form), table: (rule: string | null) => this.api.findingTable(submission.id, rule), canWaive, isOver: isOver(submission), isRejected: submission.state === "rejected", language, say };
     const actions = {
       open: (rule: string | null) => {
         this.openRule = rule;

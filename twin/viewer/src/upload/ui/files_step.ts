@@ -69,14 +69,19 @@ export function filesStep(chosen: readonly File[], say: SayUpload, actions: File
 }
 
 /** Returns the step while files are on their way, and a function that says how much has gone (0–1). */
-export function sendingStep(say: SayUpload): { readonly element: HTMLElement; readonly sent: (share: number) => void } {
+export function sendingStep(files: readonly { readonly size: number }[], say: SayUpload, stop: () => void): { readonly element: HTMLElement; readonly sent: (share: number) => void } {
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const bar = h("progress", { max: 1, value: 0, "aria-label": say("sending") });
   const text = h("p", { role: "status" }, say("sending"));
+  const count = h("p", { class: "hint" });
+  const button = plainButton(say("cancel"), stop);
   const sent = (share: number): void => {
     bar.value = share;
     text.textContent = share < 1 ? say("sending") : say("inspecting");
+    count.textContent = share < 1 ? say("of", { done: fileSize(share * bytes), total: fileSize(bytes) }) : "";
+    button.hidden = share >= 1;
   };
-  return { element: step(1, say("step_files"), bar, text), sent };
+  return { element: step(1, say("step_files"), bar, text, count, button), sent };
 }
 
 /** Returns the step of a submission that has its files. */

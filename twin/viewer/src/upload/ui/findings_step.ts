@@ -31,6 +31,8 @@ export interface FindingsView {
   /** Severities that are not shown. */
   readonly hidden: ReadonlySet<Severity>;
   readonly report: (form: ReportForm) => string;
+  /** Where all findings (of a rule) are to be had as a table. */
+  readonly table: (rule: string | null) => string;
   /** The reader may let findings pass, and the submission is not over. */
   readonly canWaive: boolean;
   readonly isOver: boolean;
@@ -50,11 +52,14 @@ export interface FindingsActions {
   readonly withdrawWaiver: (number: number) => void;
 }
 
-/** Returns the bar of a running check. */
-export function progressStep({ step: what, done, total, isWaiting }: Progress, language: Language, say: SayUpload): HTMLElement {
+/** One answer that does not come is nothing to speak of. */
+const SILENCE_S = 3;
+
+/** Returns the bar of a running check; `silentFor` is for how many seconds the server has not answered. */
+export function progressStep({ step: what, done, total, isWaiting }: Progress, silentFor: number | null, language: Language, say: SayUpload): HTMLElement {
   const bar = total === null ? h("progress", { "aria-label": say("checking") }) : h("progress", { max: Math.max(1, total), value: done, "aria-label": say("checking") });
   const count = total === null ? (done > 0 ? done.toLocaleString("en") : "") : say("of", { done: done.toLocaleString("en"), total: total.toLocaleString("en") });
-  return step(3, say(isWaiting ? "state_waiting" : "checking"), bar, h("p", {}, `${inLanguage(what, language)} ${count}`));
+  return step(3, say(isWaiting ? "state_waiting" : "checking"), bar, h("p", {}, `${inLanguage(what, language)} ${count}`), silentFor === null || silentFor < SILENCE_S ? null : h("p", { class: "warning-box" }, say("server_silent", { seconds: silentFor })));
 }
 
 /** Ticks of the rows of a rule; how many there are is told to the form. */
@@ -159,7 +164,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
     advice,
     filter,
     h("div", { class: "table-frame", "data-scroll": rule.rule }, h("table", {}, h("thead", {}, h("tr", {}, all, ...heads)), body)),
-    h("p", { class: "hint" }, say("findings_of", { shown: rows.length.toLocaleString("en"), count: rule.count.toLocaleString("en") }), rows.length > 1 ? ` ${say("arrow_keys")}` : null),
+    h("p", { class: "hint" }, say("findings_of", { shown: rows.length.toLocaleString("en"), count: rule.count.toLocaleString("en") }), rows.length > 1 ? ` ${say("arrow_keys")}` : null, ...(rows.length < rule.count ? [" ", h("a", { href: view.table(rule.rule), download: "" }, say("all_of_rule", { count: rule.count.toLocaleString("en") }))] : [])),
     isMore && rows.length < rule.count ? plainButton(say("more"), actions.more) : null,
     form?.element ?? null,
   );
@@ -189,9 +194,10 @@ function severityTicks({ rules, hidden, say }: FindingsView, actions: FindingsAc
   return h("fieldset", { class: "severities" }, h("legend", {}, say("severities")), ...ticks);
 }
 
-function reportLinks({ report, say }: FindingsView): HTMLElement {
+function reportLinks({ report, table, say }: FindingsView): HTMLElement {
   const links = REPORT_FORMS.map((form) => h("li", {}, h("a", { href: report(form), download: "" }, say(`report_${form}`))));
-  return h("div", { class: "reports" }, h("span", {}, say("reports")), h("ul", {}, ...links));
+  const all = h("li", {}, h("a", { href: table(null), download: "" }, say("report_csv")));
+  return h("div", { class: "reports" }, h("span", {}, say("reports")), h("ul", {}, ...links, all));
 }
 
 /** Returns what stands against publishing, in the words of this page where it has its own. */
