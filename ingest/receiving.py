@@ -87,7 +87,7 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
         pool = place.catalogue.pool
         if apart is not None:
             apart.settled()
-        large = path.stat().st_size >= _LARGE_BYTES
+        large = apart is not None and path.stat().st_size >= _LARGE_BYTES  # what is edited through a door is no file
         with (
             translated(),
             FidSource(pool) as fids,
