@@ -194,7 +194,7 @@ def _matched(
                     inputs=tally.inputs,
                 )
             )
-            catalogue.submissions.add_findings(connection, submission, staging.part, tally.findings, tally.omitted)
+            catalogue.submissions.add_findings(connection, submission, staging.part, tally.findings, tally.omitted, tally.further.packed())
         catalogue.submissions.advance(connection, submission, SubmissionState.CHECKED)
         catalogue.submissions.advance(connection, submission, SubmissionState.ACCEPTED)
     _refuse(tallies.values())

@@ -23,6 +23,7 @@ from ingest.dependants import has_dependants, stage_dependants
 from ingest.derive import GroundOf
 from ingest.described_files import Described, described_meanwhile, sized, unchanged
 from ingest.extents import Extent
+from ingest.further_findings import FurtherFindings
 from ingest.indexing import give_up
 from ingest.match import many_deletes
 from ingest.measures import Measure, kind_field, measured
@@ -80,6 +81,8 @@ class CheckResult:
     sources: tuple[Mapping[str, object], ...]
     findings: tuple[Finding, ...]
     """Of each kind the first ten thousand."""
+    further: tuple[FurtherFindings, ...]
+    """The others, by dataset."""
     counts: Mapping[FindingKind, int]
     """How many of each kind there are."""
     parts: tuple[PartResult, ...]
@@ -223,7 +226,8 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
             measures = {s: measured_by.result() for s, measured_by in measuring.items()}
     with translated(), catalogue.pool.connection() as connection:
         for tally in tallies.values():
-            catalogue.submissions.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted)
+            further = tally.further.packed()
+            catalogue.submissions.add_findings(connection, submission, tally.staging.part, tally.findings, tally.omitted, further)
         catalogue.submissions.advance(connection, submission, SubmissionState.CHECKED)
         if refusal is None:
             kept_parts.keep(connection, submission, parts)
@@ -291,6 +295,7 @@ def _check_result(checked: _Checked, request: LoadRequest) -> CheckResult:
         refusal=checked.refusal or refused,
         sources=tuple(h for t in tallies for h in t.headers),
         findings=tuple(f for t in tallies for f in t.findings),
+        further=tuple(t.further for t in tallies),
         counts=sum((t.counts for t in tallies), Counter[FindingKind]()),
         parts=tuple(_part_result(slug, tally, checked.measures[slug]) for slug, tally in checked.tallies.items()),
         datasets={p.staging.dataset.slug: p.counts for p in checked.parts},

@@ -34,7 +34,7 @@ KEY_SEPARATOR = "\x1f"
 """U+001F stands between the fields of a natural key."""
 
 KEPT_FINDINGS = 10_000
-"""So many findings of one kind are kept with a part; of the others there is the number: nobody reads the ten thousand and first."""
+"""So many findings of one kind are kept row by row with a part, the others packed (`ingest.further_findings`)."""
 
 _ARROW_TYPES: Mapping[FieldType, pa.DataType] = {
     "string": pa.string(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from ingest import kept_parts, staging
+from ingest.further_findings import unpacked
 from ingest.load import forget_unpublished
 from twin.catalogue import Catalogue
 from twin.db import Connection, load_queries, translated
@@ -110,6 +111,18 @@ class Register:
         """Return (number, finding) of at most ``limit`` findings (of one rule) numbered above ``after``."""
         rows = self._rows("findings", id=submission, rule=rule, after=after, limit=limit)
         return tuple((int(r["number"]), _finding(r)) for r in rows)
+
+    def all_findings(self, submission: uuid.UUID, rule: str | None) -> Iterator[Finding]:
+        """Yield all findings (of one rule), some thousands of them in memory at a time: those with numbers, then the others."""
+        after, at_once = 0, 5_000
+        while page := self.findings(submission, rule, after, at_once):
+            yield from (finding for _, finding in page)
+            after = page[-1][0]
+        part, number = -1, -1
+        while packs := self._rows("further_findings", id=submission, rule=rule, part=part, number=number):
+            for pack in packs:
+                yield from unpacked(pack["content"])
+            part, number = packs[-1]["part"], packs[-1]["number"]
 
     def finding_counts(self, submission: uuid.UUID) -> Mapping[str, RuleCount]:
         """Return rule → how many findings, with the gravest severity among them."""
@@ -264,6 +277,7 @@ class Register:
         kept_parts.drop(connection, submission)
         connection.execute(_QUERIES["forget_findings"], {"id": submission})
         connection.execute(_QUERIES["forget_omitted"], {"id": submission})
+        connection.execute(_QUERIES["forget_further"], {"id": submission})
 
     def _rows(self, query: str, **values: object) -> list[dict[str, Any]]:
         with translated(), self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:

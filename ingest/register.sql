@@ -85,3 +85,11 @@ GROUP BY rule ORDER BY rule
 
 -- name: forget_omitted
 DELETE FROM catalog.finding_omitted WHERE submission = %(id)s
+
+-- name: further_findings
+SELECT part, number, content FROM catalog.finding_further
+WHERE submission = %(id)s AND (part, number) > (%(part)s, %(number)s) AND (%(rule)s::text IS NULL OR rule = %(rule)s)
+ORDER BY part, number LIMIT 20
+
+-- name: forget_further
+DELETE FROM catalog.finding_further WHERE submission = %(id)s

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.distinct import DistinctGauge
+from ingest.further_findings import FurtherFindings
 from ingest.mapped_columns import MappedColumns
 from ingest.protocol import KEPT_FINDINGS
 from ingest.refusals import rejected
@@ -45,6 +46,8 @@ class Tally:
     headers: list[Mapping[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     """Of each kind the first `KEPT_FINDINGS`."""
+    further: FurtherFindings = field(init=False)
+    """The others."""
     counts: Counter[FindingKind] = field(default_factory=Counter)
     """How many of each kind there are."""
     given: set[str] = field(default_factory=set)
@@ -62,6 +65,7 @@ class Tally:
 
     def __post_init__(self) -> None:
         """Have keys, hashes and the columns of a survey kept."""
+        self.further = FurtherFindings(self.work)
         self.rejected_keys = RejectedKeys(self.work)
         self.keys, self.places = DistinctGauge(self.work), DistinctGauge(self.work)
         self.survey = StagedColumns(self.staging.feature_type, MappedColumns(self.work))
@@ -95,7 +99,7 @@ class Tally:
 
     @property
     def omitted(self) -> Mapping[FindingKind, int]:
-        """How many findings of each kind are not kept."""
+        """How many findings of each kind are not kept row by row."""
         return {kind: count - KEPT_FINDINGS for kind, count in self.counts.items() if count > KEPT_FINDINGS}
 
     def note_read(self, findings: Iterable[Finding]) -> None:
@@ -140,6 +144,8 @@ class Tally:
         self.counts[kind] += 1
         if self.counts[kind] <= KEPT_FINDINGS:
             self.findings.append(finding)
+        else:
+            self.further.add(finding)
         if finding.waived is not None and (waiver := self.waivers.waiver_of(finding)) is not None:
             self.passed[waiver] += 1
         if finding.rejects and number is not None:

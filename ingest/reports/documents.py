@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import io
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TextIO
 
@@ -18,6 +20,7 @@ Json = dict[str, object]
 VERSION = 1
 """Of the JSON report; raised with every change that is more than an addition."""
 _HEADER = ("规则 rule", "级别 severity", "文件 file", "图层 layer", "行号 row", "编号 key", "说明", "message", "值 value", "建议 proposal")
+_ROWS_A_TEXT = 500
 _HEADER_TAIL = ("豁免 waived", "复核人 waived by", "x", "y")
 
 
@@ -56,6 +59,7 @@ def report_document(report: CheckReport) -> bytes:
         "accepted": report.read - report.rejected,
         "rejected": report.rejected,
         "rows_omitted": report.rows_omitted,
+        **_whole(report),
         "parts": [_part(p) for p in report.parts],
         "rules": [_rule(r) for r in report.rules],
         "waivers": [_waiver(w) for w in report.waivers],
@@ -66,11 +70,11 @@ def report_document(report: CheckReport) -> bytes:
 
 def places_document(report: CheckReport) -> bytes:
     """Return the findings that have a place as GeoJSON in CRS84 (RFC 7946)."""
-    return located_findings(report.findings, report.places_deg)
+    return located_findings(report.findings, report.places_deg, _whole(report))
 
 
-def located_findings(findings: Sequence[Finding], places_deg: Sequence[tuple[float, float] | None]) -> bytes:
-    """Return those of the findings that have a place as GeoJSON in CRS84 (RFC 7946)."""
+def located_findings(findings: Sequence[Finding], places_deg: Sequence[tuple[float, float] | None], also: Json) -> bytes:
+    """Return those of the findings that have a place as GeoJSON in CRS84 (RFC 7946), with the foreign members ``also``."""
     features = [
         {
             "type": "Feature",
@@ -80,13 +84,23 @@ def located_findings(findings: Sequence[Finding], places_deg: Sequence[tuple[flo
         for f, deg in zip(findings, places_deg, strict=True)
         if deg is not None
     ]
-    return orjson.dumps({"type": "FeatureCollection", "features": features})
+    return orjson.dumps({"type": "FeatureCollection", **also, "features": features})
 
 
-def write_table(file: TextIO, findings: Iterable[Finding]) -> None:
-    """Write findings as a table of comma-separated values, a header first, their places in the storage CRS."""
+def table_texts(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield a table of comma-separated values, a header first, places in the storage CRS: texts of some hundreds of findings each."""
+    rest = iter(findings)
+    text = io.StringIO(newline="")
+    text.write("\ufeff")  # the mark makes Excel read UTF-8
+    csv.writer(text).writerow((*_HEADER, *_HEADER_TAIL))
+    while text.tell():
+        yield text.getvalue()
+        text = io.StringIO(newline="")
+        _write_rows(text, itertools.islice(rest, _ROWS_A_TEXT))
+
+
+def _write_rows(file: TextIO, findings: Iterable[Finding]) -> None:
     table = csv.writer(file)
-    table.writerow((*_HEADER, *_HEADER_TAIL))
     for f in findings:
         what = (f.rule, f.severity.value, f.file, f.layer, f.row, f.key, f.message.zh, f.message.en, f.value, f.proposal)
         table.writerow([*(defused(v) for v in (*what, f.waived, f.waived_by)), *(f.place or ("", ""))])
@@ -109,6 +123,15 @@ def _part(part: ReportedPart) -> Json:
         "kind_field": part.kind_field,
         "measures": [asdict(m) for m in part.measures],
     }
+
+
+def whole_document(found: int, listed: int, all_findings: str) -> Json:
+    """Return how many findings there are, how many of them stand beside this, and where all of them are listed."""
+    return {"findings_found": found, "findings_listed": listed, "all_findings": all_findings}
+
+
+def _whole(report: CheckReport) -> Json:
+    return whole_document(sum(r.count for r in report.rules), len(report.findings), report.all_findings)
 
 
 def _rule(entry: ReportedRule) -> Json:

@@ -114,6 +114,11 @@ class CheckReport:
     """Whether rows are missing because a file's reader failed: made again, it may hold them."""
 
     @property
+    def all_findings(self) -> str:
+        """Where every finding is listed, those too that a report leaves out: a path of the server, or the file beside this one."""
+        return "findings.csv" if self.submission is None else all_findings_of(self.submission)
+
+    @property
     def read(self) -> int:
         """Rows read, of all datasets."""
         return sum(p.read for p in self.parts)
@@ -126,6 +131,11 @@ class CheckReport:
     def located(self) -> Iterator[tuple[Finding, tuple[float, float] | None]]:
         """Yield the findings with their places in degrees."""
         return zip(self.findings, self.places_deg, strict=True)
+
+
+def all_findings_of(submission: str) -> str:
+    """Return the path of the server at which every finding of a submission is listed."""
+    return f"/api/submissions/{submission}/findings?f=csv"
 
 
 def places_in_degrees(findings: Sequence[Finding], to_crs84: Operation) -> tuple[tuple[float, float] | None, ...]:

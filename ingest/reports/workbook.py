@@ -73,15 +73,22 @@ def _write_rule(book: Workbook, report: CheckReport, entry: ReportedRule, title:
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = "A4"
     sheet.append([_cell(sheet, f"{entry.rule.id} {entry.rule.title.in_language(language)}", _TITLE)])
-    sheet.append([defused(f"{entry.rule.advice.in_language(language)} {entry.rule.source.in_language(language)}".strip())])
+    advice = f"{entry.rule.advice.in_language(language)} {entry.rule.source.in_language(language)}"
+    sheet.append([defused(f"{_left_out(report, entry, language)} {advice}".strip())])
     own = [_head(sheet, title.in_language(language), _OWN) for title, _ in _COLUMNS]
     sheet.append([*own, *(_head(sheet, name, _SOURCE) for name in columns)])
     for finding, deg in located:
         row = [*_finding_cells(finding, deg, language), *_source_cells(report, finding, columns)]
         sheet.append([defused(value) for value in row])
-    if entry.kept < entry.count:
-        zh, en = f"共 {entry.count} 条，列出 {entry.kept} 条", f"{entry.count} in all, {entry.kept} listed"
-        sheet.append([zh if language.startswith("zh") else en])
+
+
+def _left_out(report: CheckReport, entry: ReportedRule, language: str) -> str:
+    """Return what stands over the findings of a rule of which not all are in its sheet."""
+    if entry.kept >= entry.count:
+        return ""
+    zh = f"共 {entry.count} 条，本表列出前 {entry.kept} 条；全部问题（含行号）见 {report.all_findings}。"
+    en = f"{entry.count} in all, the first {entry.kept} in this sheet; every one, with its row, is in {report.all_findings}."
+    return zh if language.startswith("zh") else en
 
 
 def _finding_cells(f: Finding, deg: tuple[float, float] | None, language: str) -> Iterator[CellValue]:
@@ -133,9 +140,11 @@ def _overview(report: CheckReport, language: str) -> Iterator[Sequence[CellValue
     yield from ((f.name, f.sha256, f.size) for f in report.files)
     yield ()
     yield from _parts(report.parts, language)
-    yield (head("规则", "Rule"), head("名称", "Title"), head("级别", "Severity"), head("数量", "Count"), head("已豁免", "Waived"))
+    heads = (("规则", "Rule"), ("名称", "Title"), ("级别", "Severity"), ("数量", "Count"), ("已豁免", "Waived"), ("已列出", "Listed"))
+    yield tuple(head(*texts) for texts in heads)
     for r in report.rules:
-        yield (r.rule.id, r.rule.title.in_language(language), SEVERITIES[r.severity].in_language(language), r.count, r.waived)
+        title, severity = r.rule.title.in_language(language), SEVERITIES[r.severity].in_language(language)
+        yield (r.rule.id, title, severity, r.count, r.waived, r.kept, "", _left_out(report, r, language))
     yield ()
     if report.waivers:
         yield (

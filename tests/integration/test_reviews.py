@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
 import subprocess
@@ -20,7 +21,7 @@ import jsonschema
 import openpyxl
 import pytest
 
-from ingest import faulty_rows
+from ingest import faulty_rows, further_findings, tally
 from tests.opened_city import look, opened_city, request
 from twin.model import Principal
 from twin.server.app import create_app
@@ -299,6 +300,43 @@ def test_every_form_of_a_report_says_the_same(database_url: str, open_folder: Pa
             before = set(work.iterdir())
             assert client.ask("GET", f"{path}.json").json() == document
             assert (set(work.iterdir()) == before) == (given == 1), "without rows that could be read it is made anew"
+
+
+def test_every_finding_is_had_as_a_table_however_many_there_are(
+    database_url: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "KEPT_FINDINGS", 2)
+    monkeypatch.setattr(further_findings, "_PACKED_AT_BYTES", 600)
+    with opened(database_url, open_folder) as client:
+        wrong = [building(f"B{n}", -n) for n in range(10, 19)]
+        submission = client.checked(survey(*wrong, *(building(f"B{n}", 5) for n in range(20, 40))), "blocks")
+        path = f"/api/submissions/{submission}"
+        for _ in range(2):  # checked again, each is there once
+            for rule in ("", "&rule=range"):
+                answer = client.ask("GET", f"{path}/findings?f=csv{rule}")
+                rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+                found = [(r["规则 rule"], int(r["行号 row"]), r["编号 key"], r["值 value"]) for r in rows if r["规则 rule"] == "range"]
+                assert found == [("range", n - 9, f"B{n}", str(-n)) for n in range(10, 19)]
+            assert client.ask("GET", f"{path}/findings?f=csv&rule=code").text.count("\n") == 1
+            client.ask("POST", f"{path}/check", "writer", json={"parts": [{"feature_type": "building", "dataset": "blocks"}]})
+            run_check(client.city, uuid.UUID(submission))
+
+        document = client.ask("GET", f"{path}/report.json").json()
+        jsonschema.Draft202012Validator(_schema(), format_checker=jsonschema.FormatChecker()).validate(document)
+        [entry] = [r for r in document["rules"] if r["id"] == "range"]
+        assert (entry["count"], entry["listed"]) == (9, 2)
+        everything = f"{path}/findings?f=csv"
+        for places in (
+            client.ask("GET", f"{path}/report.geojson").json(),
+            client.ask("GET", f"{path}/findings?f=geojson").json(),
+            document,
+        ):
+            assert (places["findings_found"] - places["findings_listed"], places["all_findings"]) == (7, everything)
+        book = openpyxl.load_workbook(io.BytesIO(client.ask("GET", f"{path}/report.xlsx?lang=zh").content))
+        assert f"共 9 条，本表列出前 2 条；全部问题（含行号）见 {everything}" in str(book["range"]["A2"].value)
+        assert any(everything in str(cell) for row in book["总览"].iter_rows(values_only=True) for cell in row)
+        with client.city.pool.connection() as connection:
+            assert connection.execute("SELECT count(*) > 1 FROM catalog.finding_further").fetchone() == (True,), "in several packs"
 
 
 RING_POLYGON = {"type": "Polygon", "coordinates": [[[x + 0.01, y] for x, y in RING]]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -71,8 +71,15 @@ class Submissions:
         part: int,
         findings: Sequence[Finding],
         omitted: Mapping[FindingKind, int] = MappingProxyType({}),
+        further: Iterable[tuple[str, bytes]] = (),
     ) -> None:
-        """Keep findings with their submission, and of ``omitted`` ones the number, inside the caller's transaction."""
+        """Keep findings with their submission, and of ``omitted`` ones the number, inside the caller's transaction.
+
+        ``further`` are these, packed: rule and content (`ingest.further_findings`).
+        """
+        for number, (rule, content) in enumerate(further):
+            values = {"submission": submission, "part": part, "number": number, "rule": rule, "content": content}
+            connection.execute(_QUERIES["add_further_findings"], values)
         for kind, count in omitted.items():
             values = {"submission": submission, "part": part, "rule": kind.rule, "severity": kind.severity.value, "waived": kind.waived}
             connection.execute(_QUERIES["add_omitted_findings"], values | {"count": count})

@@ -6,11 +6,12 @@ It brings the whole of `ingest` with it, so it is imported when somebody first a
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 from ingest.changes import Action, Cursor, published_changes, staged_changes
 from ingest.register import Register, Submission
-from ingest.reports.documents import located_findings
-from ingest.reports.report import places_in_degrees
+from ingest.reports.documents import located_findings, table_texts, whole_document
+from ingest.reports.report import all_findings_of, places_in_degrees
 from twin.errors import ConflictError
 from twin.model import Principal, SubmissionState
 from twin.server import submission_documents as documents
@@ -66,12 +67,15 @@ class SubmissionDesk:
         """Return all findings that have a place as GeoJSON in CRS84."""
         self._visible(principal, submission)
         findings = [f for _, f in self._register.findings(submission, rule, 0, _ALL)]
-        return located_findings(findings, places_in_degrees(findings, self._city.to_crs84))
+        counts = self._register.finding_counts(submission)
+        found = sum(c.count for name, c in counts.items() if rule in (None, name))
+        also = whole_document(found, len(findings), all_findings_of(str(submission)))
+        return located_findings(findings, places_in_degrees(findings, self._city.to_crs84), also)
 
-    def finding_table(self, principal: Principal, submission: uuid.UUID, rule: str | None) -> str:
-        """Return all findings as CSV."""
+    def finding_table(self, principal: Principal, submission: uuid.UUID, rule: str | None) -> Iterator[str]:
+        """Return all findings as CSV, text after text, those too that no page and no report lists."""
         self._visible(principal, submission)
-        return documents.finding_table(self._register.findings(submission, rule, 0, _ALL))
+        return table_texts(self._register.all_findings(submission, rule))
 
     def changes(self, principal: Principal, submission: uuid.UUID, action: Action | None, after: str, limit: int) -> Json:
         """Return a page of what publishing would change, or has changed; ConflictError ``not-checked`` while neither can be said."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -12,7 +11,7 @@ import shapely
 
 from ingest.changes import Change
 from ingest.register import WAITING, RuleCount, Submission
-from ingest.reports.documents import finding_document, text_document, write_table
+from ingest.reports.documents import finding_document, text_document
 from ingest.reports.report import places_in_degrees
 from ingest.waiver_book import KeptWaiver
 from ingest.waivers import can_be_waived
@@ -57,14 +56,6 @@ def finding_rows(rows: Sequence[tuple[int, Finding]], to_crs84: Operation) -> li
     """Return findings as JSON rows with their numbers and with places in longitude and latitude."""
     places = places_in_degrees([f for _, f in rows], to_crs84)
     return [finding_document(f) | {"number": number, "place": place} for (number, f), place in zip(rows, places, strict=True)]
-
-
-def finding_table(rows: Sequence[tuple[int, Finding]]) -> str:
-    """Return findings as CSV."""
-    text = io.StringIO(newline="")
-    text.write("\ufeff")  # the mark makes Excel read UTF-8
-    write_table(text, (f for _, f in rows))
-    return text.getvalue()
 
 
 def waivers(kept: Sequence[KeptWaiver], earlier: Sequence[KeptWaiver]) -> Json:

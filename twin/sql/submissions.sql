@@ -22,3 +22,7 @@ FROM STDIN
 -- name: add_omitted_findings
 INSERT INTO catalog.finding_omitted (submission, part, rule, severity, waived, count)
 VALUES (%(submission)s, %(part)s, %(rule)s, %(severity)s, %(waived)s, %(count)s)
+
+-- name: add_further_findings
+INSERT INTO catalog.finding_further (submission, part, number, rule, content)
+VALUES (%(submission)s, %(part)s, %(number)s, %(rule)s, %(content)s)

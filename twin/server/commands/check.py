@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from ingest.request import LoadRequest, PartSpec
 from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
 from twin.catalogue import check_slug
-from twin.errors import BadRequestError, RejectedError, Text, UnavailableError
-from twin.model import Dataset
+from twin.errors import BadRequestError, RejectedError, Text, TwinError, UnavailableError
+from twin.model import Dataset, Finding
 from twin.server.check_reports import counts_by_rule, report_of_check
 from twin.server.city_file import read_city_file
 from twin.server.commands.doubts import known_layer, proposals_of
@@ -30,6 +31,8 @@ from twin.server.surroundings import surroundings
 from twin.server.terminal import Terminal
 
 _SHOWN = 20
+_NAMED = 5
+"""Layers that a refusal names."""
 
 
 def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -> int:
@@ -43,7 +46,10 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     city_file = None if options.city is None else read_city_file(options.city)
     with city_or_scratch(settings, city_file, files, crs, terminal) as city:
         around = Surroundings() if city_file is None and not has_city(settings) else surroundings(city)
-        proposals = proposals_of(city, files, around)
+        unread: list[TwinError] = []
+        proposals = proposals_of(city, files, around, unread)
+        if unread and not proposals:
+            raise unread[0]
         layers = [known_layer(p) for p in proposals]
         parts = [declared(p, options) for p in _parts(options, proposals, layers, city.catalogue.datasets())]
         request = LoadRequest(
@@ -58,7 +64,7 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
         result = _with_doubt(result)
         _say(result, deletes, terminal)
         if options.report:
-            write_what_can_be(options.report, report_of_check(city, request, result), terminal)
+            write_what_can_be(options.report, report_of_check(city, request, result), terminal, itertools.chain(*result.further))
     terminal.result(
         {
             "read": result.read,
@@ -72,10 +78,13 @@ def check(settings: Settings, options: argparse.Namespace, terminal: Terminal) -
     return 0 if result.refusal is None else 1
 
 
-def write_what_can_be(directory: Path, report: CheckReport, terminal: Terminal) -> None:
-    """Write the reports into a folder; on a machine without a font for it the sheet is left out, and that is said."""
+def write_what_can_be(directory: Path, report: CheckReport, terminal: Terminal, further: Iterable[Finding] = ()) -> None:
+    """Write the reports into a folder, ``further`` findings into their table.
+
+    On a machine without a font for it the sheet is left out, and that is said.
+    """
     try:
-        write_reports(directory, report)
+        write_reports(directory, report, further)
     except UnavailableError as error:
         if error.code != "font-missing":
             raise
@@ -91,8 +100,18 @@ def _parts(
         return part_specs(options.part, options.type, options.dataset or own, options.layer)
     likely = [p for p in proposals if p.guesses and p.guesses[0].confidence >= LIKELY and options.layer in (None, p.layer)]
     if not likely:
-        raise BadRequestError("nothing in the files is known for what it is: say --type", zh="未能识别文件内容，请用 --type 说明")
+        raise _unknown([p.layer or p.file for p in proposals if options.layer in (None, p.layer)])
     return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.dataset or p.guesses[0].feature_type), p.file) for p in likely)
+
+
+def _unknown(layers: Sequence[str]) -> BadRequestError:
+    """Return the error of layers of which nobody can tell what they are."""
+    named, more = list(dict.fromkeys(layers))[:_NAMED], len(set(layers)) > _NAMED
+    if len(named) == 1:
+        return BadRequestError(f"what {named[0]} is cannot be told: say --type", zh=f"无法判断“{named[0]}”是什么，请用 --type 说明")
+    en = f"what the layers are cannot be told ({', '.join(named)}{' …' if more else ''}): say --type and --layer"
+    zh = f"无法判断各图层是什么（{'、'.join(named)}{'……' if more else ''}），请用 --type 和 --layer 说明"
+    return BadRequestError(en, zh=zh)
 
 
 def _dataset_of(feature_type: str, layer: str | None, layers: Sequence[KnownLayer], datasets: Sequence[Dataset]) -> str:

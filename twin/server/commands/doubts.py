@@ -20,8 +20,8 @@ from twin.server.terminal import Terminal
 ACCEPT = "--accept-doubts"
 
 
-def proposals_of(city: City, files: Sequence[Path], around: Surroundings) -> list[Proposal]:
-    """Return what the files are held for; of one that cannot be looked into the check itself says why."""
+def proposals_of(city: City, files: Sequence[Path], around: Surroundings, unread: list[TwinError] | None = None) -> list[Proposal]:
+    """Return what the files are held for; why one cannot be looked into goes to ``unread``, and the check itself says it."""
     types, datasets = city.catalogue.feature_types(), city.catalogue.datasets()
     found: list[Proposal] = []
     for path in main_files(files):
@@ -31,6 +31,8 @@ def proposals_of(city: City, files: Sequence[Path], around: Surroundings) -> lis
         except TwinError as error:
             if error.status >= 500:
                 raise
+            if unread is not None:
+                unread.append(error)
     return placed(found)
 
 

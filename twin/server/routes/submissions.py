@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from twin.errors import TooManyRequestsError
 from twin.model import SubmissionState
@@ -34,6 +34,7 @@ _PROBLEM_TEXTS = {
 }
 _FILES = {"type": "object", "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
 _UPLOAD = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FILES}}}}
+_FORMS = "csv gives all at once; geojson those with a place, of each rule, severity and dataset out of the first 10,000, as pages do"
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
@@ -92,13 +93,14 @@ class _SubmissionsDoor:
         limit: Limit = 1000,
         after: Annotated[int, Query(ge=0, lt=2**63, description="`number` of the last finding had")] = 0,
         rule: Annotated[str | None, Query(max_length=60)] = None,
-        f: Annotated[Literal["json", "geojson", "csv"], Query(description="geojson and csv give all at once")] = "json",
+        f: Annotated[Literal["json", "geojson", "csv"], Query(description=_FORMS)] = "json",
     ) -> Response:
         """Findings row by row, in the order they were made."""
         principal = principal_of(request)
         if f == "csv":
             headers = {"Content-Disposition": 'attachment; filename="findings.csv"'}
-            return Response(self._desk.finding_table(principal, submission, rule), media_type="text/csv; charset=utf-8", headers=headers)
+            table = self._desk.finding_table(principal, submission, rule)
+            return StreamingResponse(table, media_type="text/csv; charset=utf-8", headers=headers)
         if f == "geojson":
             return Response(self._desk.finding_places(principal, submission, rule), media_type="application/geo+json")
         return json_answer(request, self._desk.finding_rows(principal, submission, rule, after, limit))

@@ -1,0 +1,97 @@
+"""Findings beyond those that are kept row by row: packed, out of memory, to be had one after the other.
+
+Nobody reads the ten thousand and first on a page, but whoever mends a file by its rows wants all of them in one table.
+"""
+
+from __future__ import annotations
+
+import io
+import weakref
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from ingest.work_files import append, unnamed_file
+from twin.errors import Text
+from twin.model import Finding, Severity
+
+_PACKED_AT_BYTES = 256 << 10
+"""As many of one rule are packed together: some 700."""
+
+
+class PackedFindings(NamedTuple):
+    """Some findings of one rule, in the order in which they were made."""
+
+    rule: str
+    content: bytes
+
+
+class FurtherFindings:
+    """Findings of one dataset in a file of their own; in memory are at most 256 KiB of each rule."""
+
+    def __init__(self, work: Path | None) -> None:
+        """Keep them in ``work``; None: where the machine has temporary files. The file is made with the first of them."""
+        self._work = work
+        self._open: dict[str, bytearray] = {}
+        self._packs: list[tuple[str, int, int]] = []
+        self._file: io.FileIO | None = None
+
+    def add(self, finding: Finding) -> None:
+        """Keep one more; StorageFullError where the disk is full."""
+        lines = self._open.setdefault(finding.rule, bytearray())
+        lines += _line(finding)
+        if len(lines) >= _PACKED_AT_BYTES:
+            self._put_away(finding.rule)
+
+    def packed(self) -> Iterator[PackedFindings]:
+        """Yield all of them, packed; may be asked again."""
+        for rule in tuple(self._open):
+            self._put_away(rule)
+        for rule, start, size in self._packs:
+            yield PackedFindings(rule, self._content(start, size))
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yield all of them, rule by rule in portions."""
+        for pack in self.packed():
+            yield from unpacked(pack.content)
+
+    def _put_away(self, rule: str) -> None:
+        if self._file is None:
+            self._file = unnamed_file(self._work)
+            weakref.finalize(self, self._file.close)
+        content = zlib.compress(self._open.pop(rule), 3)
+        self._packs.append((rule, append(self._file, content), len(content)))
+
+    def _content(self, start: int, size: int) -> bytes:
+        if self._file is None:
+            return b""
+        self._file.seek(start)
+        return self._file.read(size)
+
+
+def unpacked(content: bytes) -> Iterator[Finding]:
+    """Yield the findings of a pack."""
+    for line in zlib.decompress(content).splitlines():
+        rule, severity, file, layer, row, key, zh, en, value, proposal, waived, waived_by, place = orjson.loads(line)
+        yield Finding(
+            rule=rule,
+            severity=Severity(severity),
+            row=row,
+            message=Text(zh=zh, en=en),
+            layer=layer,
+            key=key,
+            place=None if place is None else (place[0], place[1]),
+            value=value,
+            proposal=proposal,
+            file=file,
+            waived=waived,
+            waived_by=waived_by,
+        )
+
+
+def _line(f: Finding) -> bytes:
+    said = (f.rule, f.severity.value, f.file, f.layer, f.row, f.key, f.message.zh, f.message.en, f.value, f.proposal, f.waived, f.waived_by)
+    return orjson.dumps((*said, f.place), option=orjson.OPT_APPEND_NEWLINE)
