@@ -117,6 +117,18 @@ def cavity(x: float, y: float, z: float, side: float) -> Shell:
     return box(x, y, z, side=side, inwards=True)
 
 
+def wave(k: int) -> Shell:
+    """Return a thin sheet in zigzag, above the one before: 188 triangles, and no plane between two."""
+    line = [(float(i), 4.0 * (i % 2) + 0.3 * k) for i in range(24)]
+    rows = [[(x, y, z + up) for x, z in line] for y in (0.0, 5.0) for up in (0.0, 0.1)]
+    below, above, behind, over = (range(n * 24, n * 24 + 24) for n in range(4))
+    steps = list(itertools.pairwise(range(24)))
+    sheets = [[[below[i], behind[i], behind[j], below[j]]] for i, j in steps] + [[[above[i], above[j], over[j], over[i]]] for i, j in steps]
+    ends = [[[below[0], above[0], over[0], behind[0]]], [[below[-1], behind[-1], over[-1], above[-1]]]]
+    sides = [[[*below, *reversed(above)]], [[*over, *reversed(behind)]]]
+    return [p for row in rows for p in row], [*sheets, *ends, *sides]
+
+
 CUBE = solid(box())
 LEFT_OUT = replace(CUBE, makeup=Makeup(mended=(Mended(101, ORIGIN),)))
 NOTHING = replace(CUBE, makeup=Makeup(mended=(Mended(902, None),)))
@@ -159,6 +171,7 @@ CASES = (
     Case("val3dity-601", solids([box()], [box(9.5, 2, 2)]), solids([box()], [box(10, 2, 2)])),
     Case("val3dity-601", solids(*NESTED), solids(*NESTED, makeup=Makeup((0, 0))), "but not in a multi-solid"),
     Case("val3dity-902", NOTHING, CUBE),
+    Case("solids-unfinished", solids(*([wave(k)] for k in range(20))), solids(*([wave(k)] for k in range(8)))),
 )  # fmt: skip
 
 

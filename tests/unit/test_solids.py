@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from solid_files import Points, Polygon, body_of
 from ingest.checks.solids.boundaries import boundaries_of
 from ingest.checks.solids.fault import MOST_BETWEEN
 from ingest.checks.solids.hulls import Hull, _is_parted, hulls_of
+from ingest.checks.solids.looks import UNFINISHED, Looks
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.rings import is_convex, self_intersections
 from ingest.checks.solids.shells import signed_volumes_m3
@@ -128,6 +131,43 @@ def _disc(k: float, corners: int = 64) -> Hull:
 def test_discs_whose_rims_come_first_are_parted_by_their_caps() -> None:
     assert _is_parted(_disc(0.0), _disc(0.2))
     assert not _is_parted(_disc(0.0), _disc(0.05))
+
+
+def _zigzag(k: int, count: int = 8, least: float = 0.0) -> tuple[Points, list[Polygon]]:
+    """A thin sheet in zigzag above the one before, which no plane parts from it."""
+    line = [(float(i), 4.0 * (i % 2) + 0.3 * k + least) for i in range(count)]
+    corners = [(x, y, z + up) for y in (0.0, 5.0) for up in (0.0, 0.1) for x, z in line]
+    below, above, behind, over = (range(n * count, n * count + count) for n in range(4))
+    steps = list(itertools.pairwise(range(count)))
+    sheets = [[[below[i], behind[i], behind[j], below[j]]] for i, j in steps] + [[[above[i], above[j], over[j], over[i]]] for i, j in steps]
+    ends = [[[below[0], above[0], over[0], behind[0]]], [[below[-1], behind[-1], over[-1], above[-1]]]]
+    return corners, [*sheets, *ends, [[*below, *reversed(above)]], [[*over, *reversed(behind)]]]
+
+
+def test_what_takes_more_looks_than_a_body_has_is_told_after_what_was_found_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet that crosses the last one is found where it comes first; where it comes last, that pair is among what was not looked at."""
+    sheets = [[_zigzag(k)] for k in range(12)]
+    assert validity_faults([body_of(sheets)]) == []
+    monkeypatch.setattr(Looks.__init__, "__defaults__", (200_000,))
+    within = [_zigzag(11, least=0.05)]
+    early, late = (validity_faults([body_of(order), CUBE, body_of(sheets[:2])]) for order in ([within, *sheets], [*sheets, within]))
+    assert [(fault.body, fault.code) for fault in early] == [(0, UNFINISHED), (0, 601)]
+    assert [(fault.body, fault.code) for fault in late] == [(0, UNFINISHED)]
+    assert late[0].face is None
+    assert validity_faults([body_of([*sheets, within])]) == late
+
+
+def test_a_corner_at_a_vertex_that_a_body_has_not_is_an_error_of_its_own() -> None:
+    with pytest.raises(ValueError, match="body 1 has a corner at a vertex"):
+        validity_faults([CUBE, replace(CUBE, vertices=CUBE.vertices[:-1])])
+
+
+def test_cavities_that_interlock_are_looked_at_as_far_as_a_body_has_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = [(40 * x - 10, 40 * y - 10, 40 * z - 10) for x, y, z in CORNERS], SIDES
+    cavities = [(corners, [[ring[::-1] for ring in face] for face in faces]) for corners, faces in (_zigzag(k) for k in range(12))]
+    assert validity_faults([body_of([[outside, *cavities]])]) == []
+    monkeypatch.setattr(Looks.__init__, "__defaults__", (200_000,))
+    assert [fault.code for fault in validity_faults([body_of([[outside, *cavities]]), CUBE])] == [UNFINISHED]
 
 
 def test_plates_whose_boxes_meet_are_apart_and_one_that_crosses_another_is_found_wherever_it_comes() -> None:

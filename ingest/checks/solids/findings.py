@@ -13,6 +13,7 @@ from ingest.body_arrays import BodyArrays
 from ingest.checks.rules import Severities
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.few_faces import faults_of_doubtful
+from ingest.checks.solids.looks import UNFINISHED
 from twin.errors import Text
 from twin.model import FeatureType, Finding
 
@@ -57,8 +58,8 @@ def solid_findings(
 
 
 def rule_of(code: int) -> str:
-    """Return the rule that stands for an error code of val3dity."""
-    return f"val3dity-{code}"
+    """Return the rule that stands for an error code of val3dity, or for `UNFINISHED`."""
+    return "solids-unfinished" if code == UNFINISHED else f"val3dity-{code}"
 
 
 def _mended(bodies: BodyArrays, place_point: PlacePoint) -> Iterator[Hit]:

@@ -21,6 +21,7 @@ from ingest.checks.solids.crossings import (
     reaches,
 )
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.looks import A_PAIR, Looks
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.triangles import triangles_of
 from ingest.checks.solids.vectors import cross, dot, length
@@ -110,14 +111,16 @@ def meeting_boxes(hulls: Sequence[Hull]) -> Iterator[tuple[int, int]]:
         yield from ((k, k + 1 + int(n)) for n in np.flatnonzero(meet))
 
 
-def standing(one: Hull, other: Hull) -> Standing:
+def standing(one: Hull, other: Hull, looks: Looks) -> Standing:
     """Compare two closed surfaces that are sound in themselves.
 
     Faces that pass through each other cross. Otherwise each lies on one side of the other, and any of its points off the other tells which.
+    LooksSpentError where that takes more than there are ``looks``.
     """
+    looks.spend(A_PAIR)
     if _is_parted(one, other) or _is_parted(other, one):
         return Standing(Relation.APART, one.triangles[0].mean(axis=0), touch=False, share_area=False)
-    s, t = _near_pairs(one.triangles, other.triangles)
+    s, t = _near_pairs(one.triangles, other.triangles, looks)
     a, b = one.triangles[s], other.triangles[t]
     through, at = pierces(*_sides_against(a, b))
     if len(through):
@@ -126,7 +129,7 @@ def standing(one: Hull, other: Hull) -> Standing:
     shared = coplanar[overlap_in_plane(a[coplanar], b[coplanar])]
     touch = len(shared) > 0 or len(reaches(*_sides_against(a, b))) > 0
     where = a[shared[0]].mean(axis=0) if len(shared) else one.triangles[0].mean(axis=0)
-    mine, theirs = _sides(one, other), _sides(other, one)
+    mine, theirs = _sides(one, other, looks), _sides(other, one, looks)
     relation = _relation(mine, theirs)
     return Standing(relation, where, touch=touch, share_area=len(shared) > 0)
 
@@ -144,11 +147,11 @@ def _is_parted(one: Hull, other: Hull) -> bool:
     return bool((gap > 2 * CONTACT_M).any())
 
 
-def contact_segments(one: Hull, other: Hull) -> Floats:
-    """Return (n, 2, 3) the parts of the edges of either hull that lie in the surface of the other."""
+def contact_segments(one: Hull, other: Hull, looks: Looks) -> Floats:
+    """Return (n, 2, 3) the parts of the edges of either hull that lie in the surface of the other; errors as of `standing`."""
     found: list[Floats] = []
     for edges, triangles in ((one.edges, other.triangles), (other.edges, one.triangles)):
-        e, t = _near_pairs(edges, triangles)
+        e, t = _near_pairs(edges, triangles, looks)
         start, end, triangle = edges[e, 0], edges[e, 1], triangles[t]
         flat = in_plane(start, end, triangle)
         start, end = start[flat], end[flat]
@@ -171,13 +174,14 @@ def holds(hull: Hull, points: Floats) -> Mask:
     return inside
 
 
-def _sides(one: Hull, other: Hull) -> tuple[bool, bool]:
+def _sides(one: Hull, other: Hull, looks: Looks) -> tuple[bool, bool]:
     """Tell whether some point of ``one`` is inside, and some outside of ``other``; those on its surface are neither."""
     points = np.concatenate([one.triangles.mean(axis=1), one.edges.mean(axis=1), one.edges.reshape(-1, 3)])
     points = np.unique(points, axis=0)
     beyond = ((points < other.low - CONTACT_M) | (points > other.high + CONTACT_M)).any(axis=1)
     near = points[~beyond]
-    near = near[_distances(near, other) > 2 * CONTACT_M]
+    looks.spend(len(near) * len(other.triangles))
+    near = near[_are_off(near, other)]
     inside = holds(other, near)
     return bool(inside.any()), bool(beyond.any() or (~inside).any())
 
@@ -193,15 +197,16 @@ def _relation(mine: tuple[bool, bool], theirs: tuple[bool, bool]) -> Relation:
     return Relation.APART if out_of_other or other_out else Relation.EQUAL
 
 
-def _distances(points: Floats, hull: Hull) -> Floats:
-    """Return how far each of (n, 3) points is from the surface."""
-    result = np.full(len(points), np.inf)
-    step = max(1, _PAIRS_AT_A_TIME // len(hull.triangles))
+def _are_off(points: Floats, hull: Hull) -> Mask:
+    """Tell which of (n, 3) points are farther from the surface than what touches it: nearly all are in the box of no triangle."""
+    result = np.ones(len(points), dtype=bool)
+    low, high = hull.triangles.min(axis=1) - 3 * CONTACT_M, hull.triangles.max(axis=1) + 3 * CONTACT_M
+    step = max(1, _PAIRS_AT_A_TIME // len(low))
     for at in range(0, len(points), step):
-        some = points[at : at + step]
-        p = np.repeat(some, len(hull.triangles), axis=0)
-        t = np.tile(hull.triangles, (len(some), 1, 1))
-        result[at : at + step] = distance_to(p, t).reshape(len(some), -1).min(axis=1)
+        some = points[at : at + step, None]
+        p, t = np.nonzero(((low <= some) & (some <= high)).all(axis=2))
+        near = distance_to(points[at + p], hull.triangles[t]) <= 2 * CONTACT_M
+        result[at + p[near]] = False
     return result
 
 
@@ -212,10 +217,11 @@ def _sides_against(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
     return np.concatenate(starts), np.concatenate(ends), np.concatenate([b, b, b, a, a, a])
 
 
-def _near_pairs(one: Floats, other: Floats) -> tuple[Ints, Ints]:
+def _near_pairs(one: Floats, other: Floats, looks: Looks) -> tuple[Ints, Ints]:
     """Return the pairs of elements (n, k, 3) and (m, l, 3) whose boxes meet."""
     low, high = (np.concatenate([f(one, axis=1), f(other, axis=1)]).T for f in (np.min, np.max))
     mine, theirs = (_in_box(low[:, part], high[:, part], _box(of)) for part, of in _halves(one, other))
+    looks.spend(len(mine) * len(theirs))
     pairs: list[tuple[Ints, Ints]] = [(mine[:0], theirs[:0])]
     step = max(1, _PAIRS_AT_A_TIME // max(len(theirs), 1))
     for at in range(0, len(mine), step):

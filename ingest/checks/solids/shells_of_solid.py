@@ -13,21 +13,23 @@ import numpy as np
 
 from ingest.checks.solids.fault import CONTACT_M, MOST_BETWEEN, Floats
 from ingest.checks.solids.hulls import Hull, Relation, Standing, boxes_apart, contact_segments, meeting_boxes, standing
+from ingest.checks.solids.looks import A_PAIR, Looks
 
 _INTERSECTION, _DUPLICATED, _OUTSIDE, _DISCONNECTED = 401, 402, 403, 404
 _SEGMENTS = 2000
 """More lines of contact are not followed: noding them grows with the square."""
 
 
-def shell_faults_of_solid(hulls: Sequence[Hull]) -> Iterator[tuple[int, int, Floats]]:
+def shell_faults_of_solid(hulls: Sequence[Hull], looks: Looks) -> Iterator[tuple[int, int, Floats]]:
     """Yield what is wrong between the shells of a solid, the exterior first, up to `MOST_BETWEEN`: code, position of the shell, place.
 
-    All are held against the exterior before any two others, so that many faults between those hide none of it.
+    All are held against the exterior before any two others, so that many faults between those hide none of it. LooksSpentError where there
+    are no more ``looks``.
     """
     found = 0
     pairs = itertools.chain(((0, i) for i in range(1, len(hulls))), ((j + 1, i + 1) for j, i in meeting_boxes(hulls[1:])))
     for j, i in pairs:
-        code, place = _between(hulls[i], hulls[j], is_exterior=j == 0)
+        code, place = _between(hulls[i], hulls[j], looks, is_exterior=j == 0)
         if code is not None:
             found += 1
             yield code, i, place
@@ -35,17 +37,18 @@ def shell_faults_of_solid(hulls: Sequence[Hull]) -> Iterator[tuple[int, int, Flo
             return
     if found:
         return
-    touching = [contact_segments(hulls[i], hulls[j]) for j, i in meeting_boxes(hulls)]
+    touching = [contact_segments(hulls[i], hulls[j], looks) for j, i in meeting_boxes(hulls)]
     segments = np.concatenate([*touching, np.empty((0, 2, 3))])
     circle = _on_a_circle(segments) if len(segments) <= _SEGMENTS else None
     if circle is not None:
         yield _DISCONNECTED, 1, circle
 
 
-def _between(hull: Hull, other: Hull, *, is_exterior: bool) -> tuple[int | None, Floats]:
+def _between(hull: Hull, other: Hull, looks: Looks, *, is_exterior: bool) -> tuple[int | None, Floats]:
     if boxes_apart(hull, other):
+        looks.spend(A_PAIR)
         return (_OUTSIDE if is_exterior else None), hull.triangles[0].mean(axis=0)
-    found = standing(hull, other)
+    found = standing(hull, other, looks)
     return (_against_exterior(found) if is_exterior else _against_inner(found)), found.place
 
 

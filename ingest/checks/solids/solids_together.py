@@ -9,17 +9,18 @@ from collections.abc import Iterator, Mapping
 
 from ingest.checks.solids.fault import MOST_BETWEEN, Floats
 from ingest.checks.solids.hulls import Hull, Relation, meeting_boxes, standing
+from ingest.checks.solids.looks import Looks
 from ingest.readers.source import Makeup
 
 _INTERSECTION, _DUPLICATED, _DISCONNECTED, _OVERLAP = 501, 502, 503, 601
 
 
-def faults_between(hulls: Mapping[int, Hull], makeup: Makeup) -> Iterator[tuple[int, int, Floats]]:
+def faults_between(hulls: Mapping[int, Hull], makeup: Makeup, looks: Looks) -> Iterator[tuple[int, int, Floats]]:
     """Yield code, solid and place of what is wrong between sound solids (position → exterior surface), up to `MOST_BETWEEN`.
 
     Of one composite they may share faces and nothing else, and must hang together; of one multi-solid nothing is asked; those of
     different geometries are parts of one feature and must not overlap. Whether a composite hangs together (503) is not asked once there
-    are `MOST_BETWEEN` overlaps, for then not all of its pairs were looked at.
+    are `MOST_BETWEEN` overlaps, for then not all of its pairs were looked at. LooksSpentError where there are no more ``looks``.
     """
     joined, overlaps, solids = {n: n for n in hulls}, 0, sorted(hulls)
     for j, i in ((solids[one], solids[other]) for one, other in meeting_boxes([hulls[n] for n in solids])):
@@ -27,7 +28,7 @@ def faults_between(hulls: Mapping[int, Hull], makeup: Makeup) -> Iterator[tuple[
         composite = together and _geometry(makeup, i) in makeup.composites
         if together and not composite:
             continue
-        found = standing(hulls[i], hulls[j])
+        found = standing(hulls[i], hulls[j], looks)
         if found.share_area:
             _join(joined, i, j)
         if found.relation is not Relation.APART:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ingest.checks.solids.boundaries import LOOSE, Boundaries, boundaries_of
 from ingest.checks.solids.fault import Floats, Ints, Mask, SolidFault, Tolerances
 from ingest.checks.solids.hulls import Hull, hulls_of
+from ingest.checks.solids.looks import UNFINISHED, Looks, LooksSpentError
 from ingest.checks.solids.planes import Planes, planes_of
 from ingest.checks.solids.polygons import plainly_sound, ring_faults
 from ingest.checks.solids.rings import is_convex, same_points, self_intersections, too_few_points
@@ -30,12 +32,16 @@ def validity_faults(
 ) -> list[SolidFault]:
     """Return the faults of ``bodies``, by body and code; coordinates in metres, their places in the same CRS.
 
-    Faces need not be well-formed beyond their ends: a ring may have too few corners. ``makeups`` tells for each body what geometries
-    its solids are of (without it each is one), and whether rings were mended in reading: then its shells are not looked at.
-    ``doubtful`` (F,) are the faces of all bodies whose rings and planes are not known to be sound; without it none is.
+    Faces need not be well-formed beyond their ends: a ring may have too few corners; ValueError of corners at vertices that a body has not.
+    ``makeups`` tells for each body what geometries its solids are of (without it each is one), and whether rings were mended in reading:
+    then its shells are not looked at. ``doubtful`` (F,) are the faces of all bodies whose rings and planes are not known to be sound;
+    without it none is.
     """
     if not any(len(body.indices) for body in bodies):
         return []
+    for number, body in enumerate(bodies):
+        if len(body.indices) and int(body.indices.max()) >= len(body.vertices):
+            raise ValueError(f"body {number} has a corner at a vertex that it has not")
     meeting = np.empty(0, dtype=np.int64)
     while True:
         work = _Validity(boundaries_of(bodies), tolerances or Tolerances(), makeups or [Makeup()] * len(bodies), doubtful)
@@ -65,6 +71,7 @@ class _Validity:
         self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
         self._few = self._few_or_same() if self._doubtful_face.any() else np.zeros(len(self._sound_face), dtype=bool)
         self._is_welded = False
+        self._looks: dict[int, Looks] = {}
 
     @cached_property
     def _planes_of_rings(self) -> Planes:
@@ -155,17 +162,36 @@ class _Validity:
 
     def _is_sound_inside(self, solid: int, hulls: Mapping[int, Hull]) -> bool:
         shells = [hulls[s] for s in range(int(self._b.solid_start[solid]), int(self._b.solid_start[solid + 1]))]
-        found = list(shell_faults_of_solid(shells))
-        for code, shell, place in found:
-            self._fault(code, shells[shell].face, place, names_face=False)
-        return not found
+        is_sound = True
+        with self._until_spent(shells):
+            for code, shell, place in shell_faults_of_solid(shells, self._looks_at(shells[0].face)):
+                is_sound = False
+                self._fault(code, shells[shell].face, place, names_face=False)
+        return is_sound
 
     def _between_solids(self, body: int, sound: Mask, hulls: Mapping[int, Hull]) -> None:
         b = self._b
         first, end = int(b.body_solid_start[body]), int(b.body_solid_start[body + 1])
         exteriors = {k - first: hulls[int(b.solid_start[k])] for k in range(first, end) if sound[k]}
-        for code, solid, place in faults_between(exteriors, self._makeups[body]):
-            self._fault(code, exteriors[solid].face, place, names_face=False)
+        if not exteriors:
+            return
+        hulls_of_body = list(exteriors.values())
+        with self._until_spent(hulls_of_body):
+            for code, solid, place in faults_between(exteriors, self._makeups[body], self._looks_at(hulls_of_body[0].face)):
+                self._fault(code, exteriors[solid].face, place, names_face=False)
+
+    def _looks_at(self, face: int) -> Looks:
+        return self._looks.setdefault(int(self._b.body_of_face[face]), Looks())
+
+    @contextmanager
+    def _until_spent(self, hulls: Sequence[Hull]) -> Iterator[None]:
+        """Tell once of a body that as much was looked at as may be, at the first of the surfaces that were held against each other."""
+        body = int(self._b.body_of_face[hulls[0].face])
+        try:
+            yield
+        except LooksSpentError:
+            if not any(f.body == body and f.code == UNFINISHED for f in self.faults):
+                self._fault(UNFINISHED, hulls[0].face, hulls[0].triangles[0].mean(axis=0), names_face=False)
 
     def _few_or_same(self) -> Mask:
         b = self._b
