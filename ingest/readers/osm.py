@@ -6,6 +6,7 @@ GDAL puts ways and relations together to lines and areas. What it keeps meanwhil
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from ingest.gdal_policy import MemoryFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.layers import choose_layer
 from ingest.readers.ogr import named_path, source_batch
-from ingest.readers.source import SourceBatch, SourceLayer
+from ingest.readers.osm_relations import tagged_relations
+from ingest.readers.source import Remark, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text
 from twin.model import FeatureType, GeometryType
@@ -26,6 +28,11 @@ _LAYERS: dict[GeometryType, str] = {"Point": "points", "LineString": "lines", "M
 _ID, _WAY_ID, _OTHER_TAGS = "osm_id", "osm_way_id", "other_tags"
 _KIND = {"points": "n", "lines": "w", "multipolygons": "r"}
 """What an ``osm_id`` of a layer counts: nodes, ways, relations; numbers of the three overlap."""
+_MOST_NAMED = 5
+_LOST = Text(
+    zh="{count} 个有这些标签的关系（{named} 等）在文件中成员不全或不闭合，不能成面，未读取",
+    en="{count} relations with these tags ({named} …) lack members in this file or do not close: no areas, not read",
+)
 _CHOSEN = Text(zh="按标签 {tags} 选取", en="chosen by the tags {tags}")
 
 
@@ -42,7 +49,7 @@ class OsmPbf:
     def __init__(self, source: Path | bytes, limits: Limits) -> None:
         self._memory = MemoryFile("extract.osm.pbf", source) if isinstance(source, bytes) else None
         self._path = named_path(source) if isinstance(source, Path) else "/vsimem/extract.osm.pbf"
-        self._limits = limits
+        self._source, self._limits = source, limits
 
     def inspect(self) -> FileInfo:
         """Return the three layers; how many objects each holds is only known when they are read."""
@@ -58,14 +65,14 @@ class OsmPbf:
                 f"要素类型“{feature_type.title.zh}”未声明 OpenStreetMap 标签（osm）。",
             )
         layer = _LAYERS[feature_type.geometry_type] if part.layer is None else choose_layer(part, tuple(_LAYERS.values()))
-        return OsmLayer(self._path, layer, feature_type, self._limits)
+        return OsmLayer(self._path, self._source, layer, feature_type, self._limits)
 
 
 class OsmLayer:
     """The objects of one layer that have one of the tags."""
 
-    def __init__(self, path: str, layer: str, feature_type: FeatureType, limits: Limits) -> None:
-        self._path, self._layer, self._limits = path, layer, limits
+    def __init__(self, path: str, source: Path | bytes, layer: str, feature_type: FeatureType, limits: Limits) -> None:
+        self._path, self._source, self._layer, self._limits = path, source, layer, limits
         self._tags = feature_type.osm_tags
         self._keys = _columns(feature_type)
         note = Text(*(t.format(tags=", ".join(self._tags)) for t in (_CHOSEN.zh, _CHOSEN.en)))
@@ -75,7 +82,8 @@ class OsmLayer:
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the objects in the order in which GDAL completes them, numbered from 1."""
         configuration = MemoryFile("osmconf.ini", _configuration(self._layer, self._keys).encode())
-        first = 1
+        first, areas = 1, set[str]()
+        waiting: SourceBatch | None = None
         with pyogrio.raw.open_arrow(
             self._path,
             layer=self._layer,
@@ -89,8 +97,24 @@ class OsmLayer:
             geometry_name = meta["geometry_name"] or "wkb_geometry"
             for batch in reader:
                 made = source_batch(batch, geometry_name, first).with_geometries()
-                yield SourceBatch(made.rows, made.geometry, _identified(dict(made.columns), self._layer), made.faults)
+                if waiting is not None:
+                    yield waiting
+                columns = _identified(dict(made.columns), self._layer)
+                areas.update(name for name in columns[_ID].to_pylist() if name and name[0] == _KIND["multipolygons"])
+                waiting = SourceBatch(made.rows, made.geometry, columns, made.faults)
                 first += batch.num_rows
+        if waiting is not None:
+            yield replace(waiting, remarks=self._remarks(areas, len(waiting.rows) - 1)) if len(waiting.rows) else waiting
+
+    def _remarks(self, areas: set[str], index: int) -> tuple[Remark, ...]:
+        """Return what is to be said of relations with the tags of which no area came."""
+        if self._layer != _LAYERS["MultiPolygon"]:
+            return ()
+        lost = sorted(n for n in tagged_relations(self._source, self._tags) if f"{_KIND[self._layer]}{n}" not in areas)
+        if not lost:
+            return ()
+        named = ", ".join(f"{_KIND[self._layer]}{n}" for n in lost[:_MOST_NAMED])
+        return (Remark(index, "reading", Text(*(t.format(count=len(lost), named=named) for t in (_LOST.zh, _LOST.en)))),)
 
 
 def _columns(feature_type: FeatureType) -> tuple[str, ...]:
