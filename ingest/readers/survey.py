@@ -29,7 +29,7 @@ from ingest.readers.workbook import begins_as_workbook, read_workbook
 from ingest.refusals import layer_missing, rejected
 from ingest.sampling import Sampled
 from ingest.understanding.sample import SAMPLED_ROWS
-from twin.errors import Text
+from twin.errors import Text, TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, Field
 
@@ -129,7 +129,7 @@ class Survey:
             return LineShapes(points, node_type, ends, mapping)
         own = find_ends(sheet, part, request)
         if own is None:
-            raise rejected("no-points", f"{sheet.name}: there is no table of the points.", f"{sheet.name}：缺少管线点表，无法生成管线。")
+            raise _without_points(sheet.name)
         return OwnEnds(own, mapping)
 
 
@@ -202,6 +202,12 @@ def known_names() -> frozenset[str]:
     fields = [f for t in types if t.geometry_type in ("Point", "LineString") for f in t.fields]
     texts = [text for f in fields for text in (f.name, f.title.zh, f.title.en, *f.aliases)]
     return frozenset(normalised(t) for t in [*texts, *axis_names()])
+
+
+def _without_points(table: str) -> TwinError:
+    """Return the error of a table of lines that nothing places."""
+    en = f"{table}: there is no table of the points. Hand in a table with the end points of these lines, published ones too, beside it."
+    return rejected("no-points", en, f"{table}：缺少管线点表，无法确定管线位置。请同时提交含这些管线起止点的点表（已发布的点也要列入）。")
 
 
 def _ends_of(feature_type: FeatureType) -> Ends | None:
