@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from ingest.readers.archive import Archive
 from ingest.readers.tileset_document import resolved
 from ingest.refusals import rejected
 from twin.errors import TwinError
+
+_OWN_DISK = re.compile(r"[A-Za-z]:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,17 @@ class Member:
 
 
 def beside_in(archive: Archive, name: str) -> Callable[[str], bytes]:
-    """Return what gives the files that the file ``name`` names, relative to it; names differ in case as Windows lets them."""
+    """Return what gives the files that the file ``name`` names, relative to it; names differ in case as Windows lets them.
+
+    Of a path on the disk of whoever wrote the model (``D:/tex/a.png``) the last name counts.
+    """
     names = {n.casefold(): n for n in archive.names}
 
     def read(uri: str) -> bytes:
-        path = resolved(posixpath.dirname(name), uri.replace("\\", "/"), name)
+        relative = uri.replace("\\", "/")
+        if _OWN_DISK.match(relative):
+            relative = posixpath.basename(relative)
+        path = resolved(posixpath.dirname(name), relative, name)
         if path.casefold() not in names:
             raise _missing(path)
         return archive.read(names[path.casefold()])

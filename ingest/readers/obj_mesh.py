@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,14 +20,17 @@ _KEYWORDS = frozenset(
 )
 _LINES_OF_HEAD = 1000
 """So many are looked at: every text in an archive is."""
+_BOM = b"\xef\xbb\xbf"
 _SRGB_GAMMA = 2.2
+_LIBRARY, _FOLDER = ".mtl", "\n"
+"""How libraries end, and what no name holds: it parts the folder of a library from a picture."""
 _OPTION = re.compile(r"^-\w+$")
 type ReadFile = Callable[[str], bytes]
 
 
 def is_obj(head: bytes) -> bool:
     """Return whether a text begins as an OBJ does: with statements of OBJ and nothing else, one of them a vertex or a library."""
-    lines = head.split(b"\n", _LINES_OF_HEAD)[:-1] or [head]
+    lines = _whole_lines(head).split(b"\n", _LINES_OF_HEAD)[:-1] or [head]
     is_one = False
     for line in lines:
         word = next(iter(line.split(None, 1)), b"#")
@@ -36,6 +40,11 @@ def is_obj(head: bytes) -> bool:
             return False
         is_one = is_one or word in (b"v", b"mtllib")
     return is_one
+
+
+def _whole_lines(content: bytes) -> bytes:
+    """Return a text without its mark and with lines that go on, a backslash at their end, put together."""
+    return content.removeprefix(_BOM).replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
 
 
 @dataclass(slots=True)
@@ -50,7 +59,7 @@ def obj_mesh(content: bytes, where: str, read_file: ReadFile, most_vertices: int
 
     ``read_file`` gives a file it names. RejectedError ``obj-broken``, ``model-too-large`` or ``texture-unsupported``.
     """
-    lines = content.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ").splitlines()
+    lines = [line.strip() for line in _whole_lines(content).splitlines()]
     vertices, textures, normals = (_table(lines, word, width, where) for word, width in ((b"v", 3), (b"vt", 2), (b"vn", 3)))
     if len(vertices) > most_vertices:
         raise rejected("model-too-large", f"More than {most_vertices} vertices.", f"顶点数超过 {most_vertices}。")
@@ -134,19 +143,42 @@ def _library(lines: list[bytes], names: Iterable[str], where: str, read_file: Re
     described: dict[str, dict[str, str]] = {}
     for line in lines:
         if line.startswith(b"mtllib"):
-            described |= _materials(read_file(_rest(line)))
+            for name, content in _libraries(_rest(line), read_file):
+                described |= _materials(content, posixpath.dirname(name.replace("\\", "/")))
     files: dict[str, int] = {}
     materials = tuple(_material(described.get(name, {}), files) for name in names)
-    return materials, tuple(drawable(read_file(file), f"{where}/{file}") for file in files)
+    return materials, tuple(drawable(_beside_library(file, read_file), f"{where}/{file.rpartition(_FOLDER)[2]}") for file in files)
 
 
-def _materials(content: bytes) -> dict[str, dict[str, str]]:
+def _libraries(names: str, read_file: ReadFile) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the libraries of one statement: one whose name may hold spaces, else several."""
+    several = [f"{name}{_LIBRARY}" for name in re.split(rf"{re.escape(_LIBRARY)}(?:\s+|$)", names, flags=re.IGNORECASE) if name]
+    try:
+        yield names, read_file(names)
+    except TwinError:
+        if len(several) < 2:
+            raise
+        yield from ((name, read_file(name)) for name in several)
+
+
+def _beside_library(file: str, read_file: ReadFile) -> bytes:
+    """Return a picture that a library in a folder of its own names: it lies beside the library, or beside the OBJ."""
+    folder, _, picture = file.rpartition(_FOLDER)
+    if not folder:
+        return read_file(picture)
+    try:
+        return read_file(f"{folder}/{picture}")
+    except TwinError:
+        return read_file(picture)
+
+
+def _materials(content: bytes, folder: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     here: dict[str, str] = {}
-    for line in content.splitlines():
-        word, _, rest = _text(line).strip().partition(" ")
+    for line in content.removeprefix(_BOM).splitlines():
+        word, rest = (*_text(line).split(None, 1), "", "")[:2]
         if word == "newmtl":
-            here = found.setdefault(rest.strip(), {})
+            here = found.setdefault(rest.strip(), {_FOLDER: folder})
         else:
             here[word.casefold()] = rest.strip()
     return found
@@ -154,7 +186,7 @@ def _materials(content: bytes) -> dict[str, dict[str, str]]:
 
 def _material(described: dict[str, str], files: dict[str, int]) -> Material:
     picture = described.get("map_kd")
-    number = None if picture is None else files.setdefault(_picture(picture), len(files))
+    number = None if picture is None else files.setdefault(f"{described[_FOLDER]}{_FOLDER}{_picture(picture)}", len(files))
     try:
         red, green, blue = (float(c) ** _SRGB_GAMMA for c in described["kd"].split()[:3]) if picture is None else (1.0, 1.0, 1.0)
         opacity = float(described.get("d", 1.0))
@@ -177,7 +209,7 @@ def _picture(statement: str) -> str:
 
 
 def _rest(line: bytes) -> str:
-    return _text(line).strip().partition(" ")[2].strip()
+    return (*_text(line).split(None, 1), "", "")[1].strip()
 
 
 def _text(line: bytes) -> str:
