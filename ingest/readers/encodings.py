@@ -30,7 +30,7 @@ _CHINESE_PAGES: Mapping[str, str] = {
     "big-?5": "cp950",
 }
 _SPELLINGS: Mapping[str, str] = {"koi8r": "koi8_r", "koi8u": "koi8_u", "utf16": "utf-16"}
-_SURVEY_CHARACTERS = frozenset("砼窨箅篦渎潴阱锢钣煨泠垭埕堽圩埭塬坨圳泾浜汊浔浠淝漕濠濮瀛衢岚岙岬崮嵊邳郫鄞闵甬ΦφФф㎡㎜㎝㎞")
+SURVEY_CHARACTERS = frozenset("砼窨箅篦渎潴阱锢钣煨泠垭埕堽圩埭塬坨圳泾浜汊浔浠淝漕濠濮瀛衢岚岙岬崮嵊邳郫鄞闵甬ΦφФф㎡㎜㎝㎞")
 """What is written of pipes, manholes, gullies, places and sizes, and is not of GB 2312's first level."""
 _REPLACEMENT = "\ufffd"
 _FITTING = 0.9
@@ -163,7 +163,7 @@ def _commonness(sample: Sequence[bytes], codec: str) -> float:
 
 def _is_common(character: str, codec: str) -> bool:
     """First-level characters: GB 2312 rows 16–55, Big5 A440–C67E; both sets' punctuation, and what surveys write in GBK."""
-    if codec == "gb18030" and character in _SURVEY_CHARACTERS:
+    if codec == "gb18030" and character in SURVEY_CHARACTERS:
         return True
     try:
         raw = character.encode("gb2312" if codec == "gb18030" else "big5")

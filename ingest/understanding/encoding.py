@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingest.readers.encodings import SURVEY_CHARACTERS
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.sample import LayerSample
 from twin.errors import Text
@@ -12,6 +13,8 @@ TRIED = ("gb18030", "cp950", "utf-8")
 """What Chinese files are in; between them the texts decide."""
 _REPLACEMENT = "\ufffd"
 _CLEARLY_BETTER = 0.3
+_MOST_BROKEN = 0.3
+"""A text that a field's width cuts ends in half a character; one that is whole in another encoding has more that are none."""
 _TOLD, _BY_RULE, _ASCII = 0.9, 0.99, 0.99
 _FIXED = frozenset({"utf-8", "utf8", "utf-8-sig"})
 
@@ -57,16 +60,20 @@ def legibility_of(text: str) -> float:
 
 
 def _read_again(texts: Sequence[str], encoding: str, codec: str) -> list[str]:
-    """Return texts as they read in another encoding; empty where their bytes cannot be had back."""
+    """Return texts as they read in another encoding; empty where their bytes cannot be had back, or are none of it."""
     try:
-        return [t.encode(encoding).decode(codec, "replace") for t in texts if _REPLACEMENT not in t]
+        again = [t.encode(encoding).decode(codec, "replace") for t in texts if _REPLACEMENT not in t]
     except (UnicodeError, LookupError):
         return []
+    others = [c for text in again for c in text if c > "\x7f"]
+    return again if others.count(_REPLACEMENT) <= _MOST_BROKEN * len(others) else []
 
 
 def _is_common(character: str) -> bool:
     if character == _REPLACEMENT:
         return False
+    if character in SURVEY_CHARACTERS:
+        return True
     for codec, first, last in (("gb2312", 0xB0, 0xD7), ("big5", 0xA4, 0xC6)):
         try:
             lead = character.encode(codec)[0]

@@ -338,6 +338,13 @@ def test_garbled_texts_are_noticed_and_their_encoding_told(texts: tuple[str, ...
     assert found.gainsays == (taken != really)
 
 
+@pytest.mark.parametrize("texts", [("砼3",), ("砼", "雨箅"), ("囧", "尛"), ("ß", "Ä")])
+def test_rare_characters_of_sound_texts_are_not_garbled(texts: tuple[str, ...]) -> None:
+    found = encoding_evidence("utf-8", column("名称", *texts), by_format=False)
+    assert found is not None
+    assert (found.value, found.gainsays) == ("utf-8", False)
+
+
 def test_columns_are_sure_by_name_and_by_values() -> None:
     right = column("管线类型", "JS", "给水", "YS", "污水")
     wrong = column("管线类型", "甲", "乙", "丙", "丁")
