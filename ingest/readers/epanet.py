@@ -5,8 +5,9 @@ Elevations and diameters come in the units of the flow unit: feet and inches for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ingest.protocol import Limits
@@ -81,7 +82,6 @@ class _Model:
 
     def links(self, rows: Sequence[Row]) -> Columns:
         """Return the columns of pipes, pumps and valves."""
-        elevations = {words[0]: scaled(number(words, 1), self.elevation_m) for _, _, words in self.sections.rows(_NODE_SECTIONS)}
         ends = [(word(words, 1), word(words, 2)) for _, _, words in rows]
         diameters = [scaled(number(words, _DIAMETER_AT.get(section, len(words))), self.diameter_mm) for section, _, words in rows]
         return {
@@ -90,9 +90,13 @@ class _Model:
             "end_node": texts(end for _, end in ends),
             "kind": texts("JS" for _ in rows),
             "outer_diameter_mm": floats(diameters),
-            "start_elevation_m": floats(elevations.get(start or "") for start, _ in ends),
-            "end_elevation_m": floats(elevations.get(end or "") for _, end in ends),
+            "start_elevation_m": floats(self._elevations.get(start or "") for start, _ in ends),
+            "end_elevation_m": floats(self._elevations.get(end or "") for _, end in ends),
             "z_reference": texts("axis" for _ in rows),
             "epanet_section": texts(section for section, _, _ in rows),
             "epanet_status": texts(word(words, 7) if section == "PIPES" else None for section, _, words in rows),
         }
+
+    @cached_property
+    def _elevations(self) -> Mapping[str, float | None]:
+        return {words[0]: scaled(number(words, 1), self.elevation_m) for _, _, words in self.sections.rows(_NODE_SECTIONS)}
