@@ -5,7 +5,7 @@ Elevations and diameters come in the units of the flow unit: feet and inches for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,17 +19,18 @@ from ingest.readers.inp import (
     Columns,
     Elements,
     Network,
-    Row,
     Sections,
     floats,
+    given,
     has_sections,
     number,
     read_sections,
     scaled,
-    source_bytes,
+    source_text,
     texts,
     word,
 )
+from ingest.readers.model_sections import NamedNumbers, Row
 from twin.errors import Text
 
 _US_FLOW_UNITS = frozenset({"CFS", "GPM", "MGD", "IMGD", "AFD"})
@@ -52,7 +53,7 @@ def is_epanet(content: bytes) -> bool:
 
 def open_epanet(source: Path | bytes, limits: Limits) -> Network:
     """Return the nodes and links of a network; RejectedError ``too-many-rows``."""
-    model = read_sections(source_bytes(source), limits)
+    model = read_sections(source_text(source), limits)
     described = _Model(model, *units(model))
     nodes, links = Elements(NODES, _NODE_SECTIONS, described.nodes), Elements(LINKS, _LINK_SECTIONS, described.links)
     return Network("EPANET", model, nodes, links, (_NOTE,), limits)
@@ -90,13 +91,14 @@ class _Model:
             "end_node": texts(end for _, end in ends),
             "kind": texts("JS" for _ in rows),
             "outer_diameter_mm": floats(diameters),
-            "start_elevation_m": floats(self._elevations.get(start or "") for start, _ in ends),
-            "end_elevation_m": floats(self._elevations.get(end or "") for _, end in ends),
+            "start_elevation_m": given(self._elevations.of([start for start, _ in ends])),
+            "end_elevation_m": given(self._elevations.of([end for _, end in ends])),
             "z_reference": texts("axis" for _ in rows),
             "epanet_section": texts(section for section, _, _ in rows),
             "epanet_status": texts(word(words, 7) if section == "PIPES" else None for section, _, words in rows),
         }
 
     @cached_property
-    def _elevations(self) -> Mapping[str, float | None]:
-        return {words[0]: scaled(number(words, 1), self.elevation_m) for _, _, words in self.sections.rows(_NODE_SECTIONS)}
+    def _elevations(self) -> NamedNumbers:
+        rows = self.sections.rows(_NODE_SECTIONS)
+        return NamedNumbers(((words[0], (scaled(number(words, 1), self.elevation_m),)) for _, _, words in rows), 1)

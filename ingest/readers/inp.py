@@ -18,6 +18,9 @@ import shapely
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.encodings import detect
 from ingest.readers.layers import choose_layer
+from ingest.readers.mapped_text import MappedText, mapped
+from ingest.readers.model_sections import NamedNumbers, Row, SectionRows, text_lines
+from ingest.readers.packed_rows import PackedRows, Packing
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text
@@ -26,8 +29,6 @@ NODES, LINKS = "nodes", "links"
 FOOT_M, INCH_MM = 0.3048, 25.4
 _SAMPLED_BYTES = 1 << 20
 
-Row = tuple[str, int, list[str]]
-"""Section, number of the line, its words."""
 Place = tuple[float, float]
 
 
@@ -35,18 +36,18 @@ Place = tuple[float, float]
 class Sections:
     """The lines of a model by section, and where its elements are."""
 
-    lines: Mapping[str, Sequence[tuple[int, list[str]]]]
+    lines: Mapping[str, PackedRows]
     encoding: str
-    places: Mapping[str, Place]
+    places: NamedNumbers
     bends: Mapping[str, Sequence[Place]]
 
-    def rows(self, names: Sequence[str]) -> list[Row]:
+    def rows(self, names: Sequence[str]) -> SectionRows:
         """Return the lines of the sections called ``names``."""
-        return [(name, number, words) for name in names for number, words in self.lines.get(name, ())]
+        return _rows(self.lines, names)
 
     def option(self, name: str, default: str, section: str = "OPTIONS") -> str:
         """Return what the file sets an option to, in capitals; the last one counts."""
-        given = [words[1].upper() for _, words in self.lines.get(section, ()) if len(words) > 1 and words[0].upper() == name]
+        given = [words[1].upper() for _, _, words in self.rows((section,)) if len(words) > 1 and words[0].upper() == name]
         return given[-1] if given else default
 
 
@@ -56,29 +57,34 @@ def has_sections(content: bytes, *names: bytes) -> bool:
     return all(b"[" + name + b"]" in upper for name in names)
 
 
-def read_sections(content: bytes, limits: Limits) -> Sections:
+def read_sections(content: MappedText, limits: Limits) -> Sections:
     """Return what a file says; RejectedError ``too-many-rows`` beyond the limit."""
     encoding = detect(content[:_SAMPLED_BYTES].splitlines())
-    lines: dict[str, list[tuple[int, list[str]]]] = {}
-    current: list[tuple[int, list[str]]] = []
-    for number, line in enumerate(content.decode(encoding, "replace").splitlines(), 1):
+    packing: dict[str, Packing] = {}
+    current = Packing()
+    for number, line in enumerate(text_lines(content, encoding), 1):
         words = line.split(";", 1)[0].split()
         if not words:
             continue
         if words[0].startswith("["):
-            current = lines.setdefault(words[0].strip("[]").upper(), [])
+            current = packing.setdefault(words[0].strip("[]").upper(), Packing())
             continue
-        current.append((number, words))
+        current.add((number, *words))
         if number > limits.rows:
             raise rejected("too-many-rows", f"More than {limits.rows} lines.", f"行数超过 {limits.rows}。")
+    lines = {name: packed.rows() for name, packed in packing.items()}
     bends: dict[str, list[Place]] = {}
-    for link, place in _places(lines.get("VERTICES", ())):
+    for link, place in _places(_rows(lines, ("VERTICES",))):
         bends.setdefault(link, []).append(place)
-    return Sections(lines, encoding, dict(_places(lines.get("COORDINATES", ()))), bends)
+    return Sections(lines, encoding, NamedNumbers(_places(_rows(lines, ("COORDINATES",))), 2), bends)
 
 
-def _places(rows: Sequence[tuple[int, list[str]]]) -> Iterator[tuple[str, Place]]:
-    for _, words in rows:
+def _rows(lines: Mapping[str, PackedRows], names: Sequence[str]) -> SectionRows:
+    return SectionRows([(name, lines[name]) for name in names if name in lines])
+
+
+def _places(rows: Iterable[Row]) -> Iterator[tuple[str, Place]]:
+    for _, _, words in rows:
         x, y = number(words, 1), number(words, 2)
         if x is not None and y is not None:
             yield words[0], (x, y)
@@ -105,7 +111,7 @@ class Network:
         self, file_format: str, model: Sections, nodes: Elements, links: Elements, notes: tuple[Text, ...], limits: Limits
     ) -> None:
         """Take a model apart; RejectedError ``no-coordinates`` when nothing says where any of its nodes is."""
-        if not model.places and model.rows(nodes.sections):
+        if not len(model.places) and model.rows(nodes.sections):
             raise rejected(
                 "no-coordinates",
                 f"The {file_format} model has no [COORDINATES]: nothing says where its nodes are. Export it again with its map.",
@@ -144,21 +150,23 @@ class NetworkLayer:
         """Yield the rows with their geometry; an element without a place is at fault."""
         for start in range(0, len(self._rows), self._limits.rows_per_batch):
             rows = self._rows[start : start + self._limits.rows_per_batch]
-            lost = [self._lost(words) for _, _, words in rows]
-            geometry = [None if missing else self._shape(words) for missing, (_, _, words) in zip(lost, rows, strict=True)]
+            ends = [self._ends(words) for _, _, words in rows]
+            places = self._model.places.of([name for names in ends for name in names]).reshape(len(rows), -1, 2)
+            lost = [[name for name, (x, _) in zip(names, at, strict=True) if np.isnan(x)] for names, at in zip(ends, places, strict=True)]
+            shapes = zip(rows, lost, places.tolist(), strict=True)
+            geometry = [None if missing else self._shape(words[0], at) for (_, _, words), missing, at in shapes]
             numbers: npt.NDArray[np.int64] = np.array([number for _, number, _ in rows], dtype=np.int64)
             yield SourceBatch(numbers, np.array(geometry, dtype=object), self._elements.describe(rows), _without_place(lost))
 
-    def _lost(self, words: Sequence[str]) -> list[str]:
-        """Return the nodes of an element that have no coordinates."""
-        needed = words[:1] if self._elements.name == NODES else [word(words, 1) or "?", word(words, 2) or "?"]
-        return [name for name in needed if name not in self._model.places]
+    def _ends(self, words: Sequence[str]) -> list[str]:
+        """Return the nodes that say where an element is."""
+        return [*words[:1]] if self._elements.name == NODES else [word(words, 1) or "?", word(words, 2) or "?"]
 
-    def _shape(self, words: Sequence[str]) -> shapely.Geometry:
-        places = self._model.places
+    def _shape(self, name: str, places: Sequence[Sequence[float]]) -> shapely.Geometry:
         if self._elements.name == NODES:
-            return shapely.Point(places[words[0]])
-        points = [places[words[1]], *self._model.bends.get(words[0], ()), places[words[2]]]
+            return shapely.Point(places[0])
+        first, last = ((x, y) for x, y in places)
+        points = [first, *self._model.bends.get(name, ()), last]
         kept = [points[0], *(b for a, b in itertools.pairwise(points) if a != b)]  # a bend upon the point before it is none
         return shapely.LineString(kept if len(kept) > 1 else [points[0], points[-1]])
 
@@ -171,9 +179,9 @@ def _without_place(lost: Sequence[Sequence[str]]) -> tuple[Fault, ...]:
     )
 
 
-def source_bytes(source: Path | bytes) -> bytes:
-    """Return the whole of a file."""
-    return source if isinstance(source, bytes) else source.read_bytes()
+def source_text(source: Path | bytes) -> MappedText:
+    """Return the whole of a file, mapped where it has a path."""
+    return source if isinstance(source, bytes) else mapped(source)
 
 
 def texts(values: Iterable[str | None]) -> pa.Array:
@@ -184,6 +192,11 @@ def texts(values: Iterable[str | None]) -> pa.Array:
 def floats(values: Iterable[float | None]) -> pa.Array:
     """Return a column of numbers."""
     return pa.array(list(values), pa.float64())
+
+
+def given(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return (n, 1) numbers as a column, NaN as no value."""
+    return pa.array(values[:, 0], pa.float64(), from_pandas=True)
 
 
 def word(words: Sequence[str], index: int) -> str | None:

@@ -118,6 +118,26 @@ class PackedRows(Sequence[Row]):
         return rows
 
 
+class Packing:
+    """Rows that come one by one, packed block by block."""
+
+    def __init__(self) -> None:
+        self._blocks: list[_Block] = []
+        self._waiting: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Put a row behind the others."""
+        self._waiting.append(row)
+        if len(self._waiting) == _ROWS:
+            self._blocks.append(_packed(tuple(self._waiting)))
+            self._waiting = []
+
+    def rows(self) -> PackedRows:
+        """Return the rows; none is added afterwards."""
+        count = _ROWS * len(self._blocks) + len(self._waiting)
+        return PackedRows([*self._blocks, *([_packed(tuple(self._waiting))] if self._waiting else [])], count)
+
+
 def _packed(rows: Sequence[Row]) -> _Block:
     is_plain = True
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from pathlib import Path
 
 from ingest.protocol import Limits
@@ -19,17 +20,17 @@ from ingest.readers.inp import (
     Columns,
     Elements,
     Network,
-    Row,
     Sections,
     floats,
     has_sections,
     number,
     read_sections,
     scaled,
-    source_bytes,
+    source_text,
     texts,
     word,
 )
+from ingest.readers.model_sections import NamedNumbers, NamedRows, Row
 from twin.errors import Text
 
 _US_FLOW_UNITS = frozenset({"CFS", "GPM", "MGD"})
@@ -60,7 +61,7 @@ def is_swmm(content: bytes) -> bool:
 
 def open_swmm(source: Path | bytes, limits: Limits) -> Network:
     """Return the nodes and links of a model; RejectedError ``too-many-rows``."""
-    sections = read_sections(source_bytes(source), limits)
+    sections = read_sections(source_text(source), limits)
     model = Model(sections, FOOT_M if sections.option("FLOW_UNITS", _DEFAULT_FLOW_UNIT) in _US_FLOW_UNITS else 1.0)
     nodes, links = Elements(NODES, _NODE_SECTIONS, model.nodes), Elements(LINKS, _LINK_SECTIONS, model.links)
     return Network("SWMM", sections, nodes, links, (_NOTE, *_map_note(sections)), limits)
@@ -100,7 +101,8 @@ class Model:
 
     def links(self, rows: Sequence[Row]) -> Columns:
         """Return the columns of conduits, pumps, orifices, weirs and outlets."""
-        sizes = [self._size(words[0]) for _, _, words in rows]
+        sizes = [self._size(words) for words in self._sections_of([words[0] for _, _, words in rows])]
+        inverts = [self._inverts.of([word(words, 1 + end) for _, _, words in rows])[:, 0].tolist() for end in (0, 1)]
         return {
             "segment_id": texts(words[0] for _, _, words in rows),
             "start_node": texts(word(words, 1) for _, _, words in rows),
@@ -109,8 +111,8 @@ class Model:
             "outer_diameter_mm": floats(size.diameter_mm for size in sizes),
             "width_mm": floats(size.width_mm for size in sizes),
             "section_height_mm": floats(size.height_mm for size in sizes),
-            "start_elevation_m": floats(self._elevation(row, 0) for row in rows),
-            "end_elevation_m": floats(self._elevation(row, 1) for row in rows),
+            "start_elevation_m": floats(self._elevation(row, 0, invert) for row, invert in zip(rows, inverts[0], strict=True)),
+            "end_elevation_m": floats(self._elevation(row, 1, invert) for row, invert in zip(rows, inverts[1], strict=True)),
             "z_reference": texts("invert" for _ in rows),
             "swmm_section": texts(section for section, _, _ in rows),
             "swmm_shape": texts(size.shape for size in sizes),
@@ -128,30 +130,34 @@ class Model:
         return depth or None
 
     @cached_property
-    def _inverts(self) -> Mapping[str, float | None]:
-        return {words[0]: self._metres(words, 1) for _, _, words in self.sections.rows(_NODE_SECTIONS)}
+    def _inverts(self) -> NamedNumbers:
+        return NamedNumbers(((words[0], (self._metres(words, 1),)) for _, _, words in self.sections.rows(_NODE_SECTIONS)), 1)
 
     @cached_property
-    def _sections_of_links(self) -> Mapping[str, Sequence[str]]:
-        return {words[0]: words for _, _, words in self.sections.rows(("XSECTIONS",))}
+    def _named_sections(self) -> NamedRows:
+        return NamedRows(words[0] for _, _, words in self.sections.rows(("XSECTIONS",)))
+
+    def _sections_of(self, links: Sequence[str]) -> list[Sequence[str]]:
+        """Return the line of the section of each link; nothing for one that has none."""
+        rows = self.sections.rows(("XSECTIONS",))
+        return [words for _, _, words in rows.at(self._named_sections.places(links).tolist())]
 
     @cached_property
     def _offsets_are_elevations(self) -> bool:
         return self.sections.option("LINK_OFFSETS", "DEPTH") == "ELEVATION"
 
-    def _elevation(self, row: Row, end: int) -> float | None:
-        """Return the invert of one end of a link (0 inlet, 1 outlet)."""
+    def _elevation(self, row: Row, end: int, node_m: float) -> float | None:
+        """Return the invert of one end of a link (0 inlet, 1 outlet) at a node whose own is ``node_m``, NaN for none."""
         section, _, words = row
-        invert = self._inverts.get(word(words, 1 + end) or "")
+        invert = None if isnan(node_m) else node_m
         at = _OFFSETS_AT.get(section, (None, None))[end]
         offset = None if at is None else self._metres(words, at)  # "*" stands for none
         if offset is None or invert is None:
             return invert
         return offset if self._offsets_are_elevations else round(invert + offset, 4)
 
-    def _size(self, link: str) -> Size:
-        """Return the section of a link: a diameter where it is round, else its greatest height and width."""
-        words = self._sections_of_links.get(link, ())
+    def _size(self, words: Sequence[str]) -> Size:
+        """Return what the line of a section says: a diameter where it is round, else its greatest height and width."""
         shape = (word(words, 1) or "").upper() or None
         barrels = number(words, 6)
         height, width = (scaled(number(words, k), self.unit_m * _MM) or None for k in (2, 3))
