@@ -20,6 +20,7 @@ from ingest.programs import find_program, run_confined, run_script, text_of, wri
 from ingest.protocol import Limits, ReadRequest
 from ingest.readers.mdb import is_access
 from ingest.refusals import rejected
+from twin.errors import RejectedError, TwinError
 
 _PACKAGE = "mdbtools"
 _UNPACK = Path(archived_databases.__file__)
@@ -127,10 +128,24 @@ def _head(path: Path) -> bytes:
 def _exported(path: Path, source: Path, folder: Path, left: _Left) -> Iterator[ExportedTable]:
     """Yield the tables of one database, called ``source``."""
     listing, exporting = find_program("mdb-tables", _PACKAGE), find_program("mdb-export", _PACKAGE)
-    names = [n for n in text_of(run_confined(listing, ("-1", "--", str(path)), path, left.limits(), _NAMES_BYTES)).splitlines() if n]
+    try:
+        names = [n for n in text_of(run_confined(listing, ("-1", "--", str(path)), path, left.limits(), _NAMES_BYTES)).splitlines() if n]
+    except RejectedError as error:
+        if error.code != "unreadable":
+            raise
+        raise _closed() from error
     if len(names) > _MAX_TABLES:
         raise rejected("too-many-tables", f"More than {_MAX_TABLES} tables.", f"数据表超过 {_MAX_TABLES} 个。")
     for number, name in enumerate(names):
         target = folder / f"{number}.csv"
         left.write(target, run_confined(exporting, (*_AS_CSV, "--", str(path), name), path, left.limits(), left.room_bytes))
         yield ExportedTable(source, name, target)
+
+
+def _closed() -> TwinError:
+    return rejected(
+        "unreadable",
+        "The Access database cannot be read: it is encrypted with a password, or damaged. Take the password away in Access (File, Info,"
+        " Decrypt Database) or export its tables as XLSX.",
+        "Access 数据库无法读取：已用密码加密，或文件损坏。请在 Access 中撤销密码（文件 → 信息 → 解密数据库），或将各表导出为 XLSX 后提交。",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import shutil
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_a_cut_database_is_refused(census: Path, tmp_path: Path, at: int) -> Non
     with pytest.raises(RejectedError) as caught:
         inspect_file(path)
     assert caught.value.code in ("unreadable", "parser-crash", "no-table")
+
+
+def test_an_encrypted_database_is_refused_with_what_to_do(census: Path, tmp_path: Path) -> None:
+    """All pages behind the first look like chance."""
+    content = (census / "census.accdb").read_bytes()
+    (tmp_path / "a.accdb").write_bytes(content[:4096] + random.Random(1).randbytes(len(content) - 4096))
+    with pytest.raises(RejectedError) as caught:
+        inspect_file(tmp_path / "a.accdb")
+    assert caught.value.code == "unreadable"
+    assert "撤销密码" in caught.value.text.zh
+    assert "Decrypt Database" in caught.value.text.en
 
 
 def test_a_database_that_gives_more_than_is_allowed_is_refused_and_leaves_nothing(
