@@ -26,6 +26,7 @@ _LINE_MM = 5.0
 _PADDING_MM = (0.6, 1.2)
 _RULE_MM = (20.0, 44.0)
 """Of a column of rule ids: what holds the words above it, and what leaves room for the others."""
+_HEADING_MM = 9
 _SIGNATURE_MM = 26.0
 _HEAD_FILL = (232, 237, 243)
 _RULE = (90, 100, 112)
@@ -232,10 +233,10 @@ class _Sheet(FPDF):
         self._table(head, rows, (rule, 40, self.epw - rule - 90, 24, 26))
 
     def _signatures(self) -> None:
+        if self.will_page_break(_HEADING_MM + _SIGNATURE_MM):
+            self.add_page()  # with its heading
         self._heading("签署", "Signatures")
         signers = [self._say(zh, en) for zh, en in _SIGNERS]
-        if self.will_page_break(_SIGNATURE_MM):
-            self.add_page()
         width, top = self.epw / len(signers), self.get_y()
         for number, signer in enumerate(signers):
             x = _MARGIN_MM + number * width

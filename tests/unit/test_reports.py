@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.reports import CheckReport, fonts
+from ingest.reports.acceptance import acceptance_sheet
 from ingest.reports.cells import defused
 from ingest.reports.fonts import find_font
+from ingest.reports.report import ReportedFile
 from ingest.reports.words import operation_text
 from ingest.waivers import Waiver, Waivers, can_be_waived
 from twin.errors import Text, UnavailableError
@@ -118,3 +121,15 @@ def test_what_was_done_to_coordinates_is_said_in_the_readers_language() -> None:
     assert operation_text("unchanged").in_language("zh") == "无需转换"
     assert operation_text("unchanged").in_language("en") == "none needed"
     assert operation_text("Inverse of RD New").in_language("zh") == "Inverse of RD New"
+
+
+@pytest.mark.parametrize("files", range(18, 23))
+def test_signatures_stand_on_the_page_of_their_heading(tmp_path: Path, files: int) -> None:
+    handed_in = tuple(ReportedFile(f"{n}.gpkg", 1, None) for n in range(files))
+    sheet = CheckReport(
+        "城", "EPSG:4549", "none", None, "accepted", "a", None, dt.datetime.now(dt.UTC), None, None, handed_in, (), (), (), (), ()
+    )
+    (path := tmp_path / "sheet.pdf").write_bytes(acceptance_sheet(sheet, "zh", find_font()))
+    said = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True).stdout.decode()
+    [page] = [page for page in said.split("\f") if "、签署" in page]
+    assert "日" in page.split("、签署")[1]
