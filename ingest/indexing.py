@@ -1,4 +1,7 @@
-"""Indexes and statistics of what a submission has staged: of all its tables at once, two statements at a time, before any lock is taken."""
+"""Indexes and statistics of what a submission has staged: of all its tables at once, two statements at a time, before any lock is taken.
+
+What only a published dataset is asked by, a first load gets when it is published (`for_good`).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ type Begun = Mapping[str, Building]
 """By the name of the staged table."""
 _NOTHING: Begun = MappingProxyType({})
 _TARGET = 30
-"""Of statistics: nine thousand rows are looked at. Thirty thousand, as usual, take four times as long, most of it for outlines."""
+"""Of statistics: nine thousand rows are looked at. Thirty thousand, as usual, take four times as long, most of it for outlines.
+
+A published dataset keeps these until a tenth of it has changed and autovacuum looks at as many as usual.
+"""
 _BY_VALIDITY = (
     "CREATE INDEX ON {staging} (valid_from) WHERE valid_from IS NOT NULL",
     "CREATE INDEX ON {staging} (valid_to) WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL",
@@ -52,6 +58,21 @@ def begin(
     return {s.name: _building(background, s, linked, beside_is_there) for s, linked in stagings}
 
 
+def for_good(connection: Connection, staging: Staging, linked: Sequence[str]) -> None:
+    """Build what a first load lacks to be a partition: what links and times are found by, and what queries of it are planned by.
+
+    ``linked`` are the columns by which links are found. Nobody else writes into its dataset meanwhile.
+    """
+    statements = [*_links(staging, linked), *(sql.SQL(t).format(staging=staging.table) for t in _BY_VALIDITY)]
+    _run([*statements, *_statistics(staging)], connection)
+
+
+def for_matching(connection: Connection, staging: Staging) -> None:
+    """Build what a first load lacks to be matched with what somebody else published before it."""
+    _run(_statistics(staging), connection)
+    representations.index_rows(connection, staging)
+
+
 def give_up(background: Background, begun: Begun) -> None:
     """Stop all of it: what has not begun and what is under way."""
     background.stop(future for building in begun.values() for future in (*building.own, *building.beside))
@@ -63,7 +84,7 @@ def index(
     begun: Begun = _NOTHING,
     copied: Mapping[str, int] = MappingProxyType({}),
 ) -> list[tuple[int, int] | None]:
-    """Build what matching (and, on a first load, the partition and its links) needs of each table, with what stands beside it.
+    """Build what matching, or of a first load its keys and places, needs of each table, with what stands beside it.
 
     Each comes with the columns by which links are found; what is ``begun`` is awaited. Return of each that is a first load, in which
     nothing changes any more, how many rows are staged and a hash of which (`ingest.staging.count_and_hash`); None of others. ``copied``
@@ -114,17 +135,26 @@ def _spatial(staging: Staging) -> sql.Composed:
 def _keys(staging: Staging, linked: Sequence[str]) -> list[sql.Composed]:
     places = {"staging": staging.table, "key": _key(staging)}
     keys = ("CREATE INDEX ON {staging} (natural_key)", "CREATE UNIQUE INDEX {key} ON {staging} (fid)")
+    return [*(sql.SQL(k).format(**places) for k in keys), *([] if staging.first_load else _links(staging, linked))]
+
+
+def _links(staging: Staging, linked: Sequence[str]) -> list[sql.Composed]:
     named = sql.SQL("CREATE INDEX ON {table} ({column}) WHERE {column} IS NOT NULL")  # most features name nothing
-    links = [named.format(table=staging.table, column=sql.Identifier(column)) for column in linked]
-    times = _BY_VALIDITY if staging.first_load else ()
-    return [*(sql.SQL(k).format(**places) for k in keys), *links, *(sql.SQL(t).format(**places) for t in times)]
+    return [named.format(table=staging.table, column=sql.Identifier(column)) for column in linked]
 
 
 def _last(staging: Staging) -> list[sql.Composed]:
-    last = [sql.SQL("SET LOCAL default_statistics_target = {}").format(_TARGET), sql.SQL("ANALYZE {}").format(staging.table)]
     if staging.first_load:
-        last.append(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY USING INDEX {}").format(staging.table, _key(staging)))
-    return last
+        return [sql.SQL("ALTER TABLE {} ADD PRIMARY KEY USING INDEX {}").format(staging.table, _key(staging))]
+    return _statistics(staging)
+
+
+def _statistics(staging: Staging) -> list[sql.Composed]:
+    return [
+        sql.SQL("SET LOCAL default_statistics_target = {}").format(_TARGET),
+        sql.SQL("ANALYZE {}").format(staging.table),
+        sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.DEFAULT),
+    ]
 
 
 def _key(staging: Staging) -> sql.Identifier:

@@ -14,8 +14,9 @@ from ingest import representations
 from ingest import staging as staged
 from ingest.addressed import require_standing
 from ingest.extents import Extent, Outlook, counted, measured, outlook
+from ingest.indexing import for_good, for_matching
 from ingest.inputs import inputs_of
-from ingest.links import relink
+from ingest.links import linked_columns, relink
 from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
 from ingest.staging import QUERIES, Mode, Staging, columns
 from ingest.tally import as_source_says
@@ -126,7 +127,7 @@ def _publish(
     to_degrees: Callable[[Extent], Extent],
     late: Late | None,
 ) -> Published:
-    own = {p.staging.dataset.id for p in parts}
+    own, types = {p.staging.dataset.id for p in parts}, tuple(catalogue.feature_types().values())
     alone = own if late is None else own | {d.id for d in catalogue.datasets()}
     _lock_datasets(connection, alone, {i for p in parts for i in p.inputs} - alone)
     _require_inputs(connection, catalogue, parts)
@@ -135,6 +136,8 @@ def _publish(
     for part in parts:
         _verify(connection, part)
         current, found = _matched(connection, catalogue, submission, part)
+        if current.staging.first_load:
+            for_good(connection, current.staging, linked_columns(current.staging.feature_type, types))
         findings += found
         ready.append(current)
     if late is not None:
@@ -170,6 +173,7 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
         return replace(part, base_commit=now), ()
     if staging.first_load:
         staging = staged.as_later_load(connection, staging)
+        for_matching(connection, staging)
     else:
         forget(connection, staging)
     assigned = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)

@@ -37,12 +37,18 @@ WHERE starts_with(replace(p.submission::text, '-', ''), %(owner)s)
 -- name: staged_count_and_hash
 SELECT count(*), coalesce(bit_xor(hash_record_extended(ROW(s.row, s.natural_key, s.geom::bytea), 0)), 0) FROM {staging} AS s
 
+-- name: staged_count_and_numbers
+SELECT count(*), coalesce(bit_xor(hashint8extended(s.row, 0)), 0) FROM {staging} AS s
+
 -- name: measure_by_kind
 SELECT {kind} AS kind, count(*), {length}, {area} FROM {staging} WHERE row IS NOT NULL GROUP BY 1 ORDER BY 1 NULLS LAST
 
 -- name: hash_beside
 -- Which rows and how many bytes stand beside the staged ones; their content is not read again.
 SELECT coalesce(bit_xor(hashtextextended(concat_ws('/', b.row, octet_length(b.{column})), 0)), 0) FROM {beside} AS b
+
+-- name: count_beside
+SELECT hashtextextended({name}, count(*)) FROM {beside}
 
 -- name: find_repeated
 -- The first row of a value stays: a repeated key in one file names two things the same. Only rows of repeated values are ordered, so that no

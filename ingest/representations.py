@@ -200,6 +200,8 @@ def filling_for_good(
     through one COPY, the connection's business until the block ends.
     """
     table = next(t for t in _ALL if t.suffix == suffix)
+    # a worker that was killed may have had one committed after what it left was dropped
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table.staged(staging)))
     connection.execute(table.query("create_for_good", staging, definitions=table.definitions))
     with _filling(connection, staging, table, with_fid=True, freeze=True) as write:
         yield lambda rows, batch, room: write(_with_fids(rows, batch), room)
@@ -222,7 +224,19 @@ def _index(beside: _Beside, staging: Staging, connection: Connection) -> None:
         return
     if staging.first_load:
         connection.execute(beside.query("index_key", staging))
-    connection.execute(beside.query("add_index", staging))  # also of a first load: somebody else may publish before it
+    else:
+        _index_rows(beside, staging, connection)
+
+
+def index_rows(connection: Connection, staging: Staging) -> None:
+    """Have what stands beside staged rows found by their numbers, by which it is compared with what is published."""
+    for beside in _ALL:
+        if beside.is_staged(connection, staging):
+            _index_rows(beside, staging, connection)
+
+
+def _index_rows(beside: _Beside, staging: Staging, connection: Connection) -> None:
+    connection.execute(beside.query("add_index", staging))
     connection.execute(beside.query("analyse", staging))
 
 

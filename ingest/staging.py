@@ -258,14 +258,17 @@ def staging_sequence(staging: Staging) -> sql.Literal:
 
 
 def count_and_hash(connection: Connection, staging: Staging) -> tuple[int, int]:
-    """Return how many rows are staged and a hash of which; a crash of the database empties unlogged tables."""
+    """Return how many rows are staged and a hash of which; a crash of the database empties unlogged tables.
+
+    Of a first load it is of the numbers of its rows, and of how many stand beside them: its tables are logged.
+    """
     count, checksum = count_and_hash_rows(connection, staging)
     return count, checksum ^ hash_beside(connection, staging)
 
 
 def count_and_hash_rows(connection: Connection, staging: Staging) -> tuple[int, int]:
     """Return how many rows are staged and a hash of which, but for what stands beside them."""
-    row = connection.execute(staging.query("staged_count_and_hash")).fetchone()
+    row = connection.execute(staging.query("staged_count_and_numbers" if staging.first_load else "staged_count_and_hash")).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
@@ -276,7 +279,9 @@ def hash_beside(connection: Connection, staging: Staging) -> int:
     for suffix, column in BESIDE.items():
         if f"{staging.name}{suffix}" in there:
             beside = sql.Identifier("staging", staging.name + suffix)
-            row = connection.execute(QUERIES["hash_beside"].format(beside=beside, column=sql.Identifier(column))).fetchone()
+            query = QUERIES["count_beside" if staging.first_load else "hash_beside"]
+            places = {"beside": beside, "column": sql.Identifier(column), "name": sql.Literal(suffix)}
+            row = connection.execute(query.format(**places)).fetchone()
             checksum ^= int(row[0]) if row else 0
     return checksum
 
@@ -284,7 +289,7 @@ def hash_beside(connection: Connection, staging: Staging) -> int:
 def analyse(connection: Connection, staging: Staging) -> None:
     """Let PostgreSQL know roughly the values of the staged rows, so that rules over all of them are planned well.
 
-    What it is to know for good, places too, comes with the indexes (`ingest.indexing`).
+    What it is to know of them when they are matched or published, places too, comes with the indexes (`ingest.indexing`).
     """
     values = columns([c for c in staging.copied if c not in ("geom", "extra")])
     connection.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(_ROUGH_TARGET)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -70,8 +70,8 @@ def _begun_while_rules_are_asked(surveys: Surveys, parts: Parts, monkeypatch: py
     begun: list[str] = []
     asked: list[str] = []
 
-    def begin(background: Background, catalogue: Catalogue, tallies: Mapping[str, Tally]) -> Begun:
-        found = begin_indexes(background, catalogue, tallies)
+    def begin(background: Background, catalogue: Catalogue, tallies: Mapping[str, Tally], beside_is_there: Callable[[], None]) -> Begun:
+        found = begin_indexes(background, catalogue, tallies, beside_is_there)
         begun.extend(found)
         return found
 

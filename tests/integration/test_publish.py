@@ -78,6 +78,15 @@ def test_datasets_of_before_get_the_indexes_by_which_changes_are_found(surveys: 
         assert _indexes(connection) == new
 
 
+def test_a_first_load_is_published_with_what_it_is_asked_by(surveys: Surveys) -> None:
+    surveys.load(city(building("a", 0), building("b", 20)))
+    with surveys.catalogue.pool.connection() as connection:
+        columns = {column for table, column in _indexes(connection) if table == "building_d1"}
+        known = connection.execute("SELECT attname FROM pg_stats WHERE schemaname = 'city' AND tablename = 'building_d1'").fetchall()
+    assert columns == {"fid", "geom", "natural_key", "commit_from", "valid_from", "valid_to", "parcel_id", "permit_no"}
+    assert {"geom", "natural_key", "height_m"} <= {name for (name,) in known}
+
+
 def test_when_features_hold_is_known_without_looking_at_them_all(surveys: Surveys) -> None:
     surveys.load(city(*(building(f"k{i}", 20 * i) for i in range(4))))
     statement = time_span_statement(collections_of(surveys.catalogue)["buildings"])

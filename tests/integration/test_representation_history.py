@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from ingest.described_files import sized
 from ingest.load import LoadResult, check_submission, publish_submission
-from ingest.publish import Act, Published
+from ingest.publish import Act, Published, StagingLostError
 from ingest.readers.choice import choose_reader
 from ingest.reading import read_parts
 from ingest.rollback import rollback
-from ingest.staging import claimed
+from ingest.staging import claimed, tables_of
 from tests.in_process import load
 from tests.opened_city import opened_city, request
 from twin.model import Principal
@@ -281,6 +282,15 @@ def test_a_first_load_that_another_overtook_is_compared_with_it(town: Town, tmp_
     assert published[1]["update"] == 1
     assert town.ridges() == {("A", "2"): 11.0, ("B", "2"): 9.0}
     assert town.documents() == {"A", "B"}
+
+
+def test_a_first_load_is_published_with_the_3d_that_was_checked(town: Town, tmp_path: Path) -> None:
+    submission = _checked(town.city, _write(tmp_path / "houses.city.json", {"A": _house(0), "B": _house(20)}))
+    with town.city.pool.connection() as connection:
+        (name,) = (n for n in tables_of(connection, submission) if n.endswith("_r"))
+        connection.execute(sql.SQL("DELETE FROM {} WHERE row = 1").format(sql.Identifier("staging", name)))
+    with pytest.raises(StagingLostError):
+        _published(town.city, submission)
 
 
 def _checked(city: City, file: Path) -> uuid.UUID:

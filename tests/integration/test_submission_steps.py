@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from ingest import staging
 from ingest.changes import Cursor, published_changes, staged_changes
@@ -109,6 +111,18 @@ def test_a_row_staged_after_the_check_is_not_published(surveys: Surveys) -> None
         connection.execute(f"DELETE FROM staging.\"{surveys.staged_tables()[0]}\" WHERE natural_key = 'k1'")  # type: ignore[arg-type]
     with pytest.raises(StagingLostError):
         surveys.publish(submission)
+
+
+@pytest.mark.parametrize(
+    "done", ["DELETE FROM staging.{} WHERE natural_key = 'k1'", "UPDATE staging.{} SET row = row + 90 WHERE natural_key = 'k1'"]
+)
+def test_a_first_load_is_published_with_the_rows_that_were_checked(surveys: Surveys, done: LiteralString) -> None:
+    submission = surveys.check(city(ten()))
+    with surveys.catalogue.pool.connection() as connection:
+        connection.execute(sql.SQL(done).format(sql.Identifier(surveys.staged_tables()[0])))
+    with pytest.raises(StagingLostError):
+        surveys.publish(submission)
+    assert surveys.staged_tables() == []
 
 
 def test_the_second_of_two_racing_submissions_is_matched_again(surveys: Surveys) -> None:
