@@ -30,6 +30,7 @@ class MapConversion:
     ordinate: float = 0.0
     names_unit: bool = True
     """Whether the CRS says that its unit is the metre, as it need not."""
+    scale: float = 0.001
 
 
 def write_house(path: Path, place: MapConversion | None) -> dict[str, str]:
@@ -79,7 +80,7 @@ def _georeference(model: ifcopenshell.file, place: MapConversion) -> None:
             "OrthogonalHeight": place.height,
             "XAxisAbscissa": place.abscissa,
             "XAxisOrdinate": place.ordinate,
-            "Scale": 0.001,
+            "Scale": place.scale,
         },
     )
 

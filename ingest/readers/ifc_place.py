@@ -32,6 +32,30 @@ _BY_SITE = Text(
 
 
 @dataclass(frozen=True, slots=True)
+class _UnitNote:
+    """What is said where only one reading of a map's unit puts the model into the area of its CRS."""
+
+    zh: str
+    en: str
+
+    def format(self, unit_m: float) -> Text:
+        """Return the note with the length of the unit in metres."""
+        return Text(self.zh.format(unit_m=unit_m), self.en.format(unit_m=unit_m))
+
+
+_IN_MAP_UNITS = _UnitNote(
+    "按模型的地图转换参数定位；坐标值以 {unit_m:g} 米为单位（地图未注明米，或注明该单位），只有换算后才落在坐标系适用区内",
+    "placed by the map conversion of the model; its numbers are in units of {unit_m:g} m, which the map names, or the project where it"
+    " names none: only so they lie where the CRS is used",
+)
+_IN_GRID_UNITS = _UnitNote(
+    "按模型的地图转换参数定位；东、北坐标和高程按坐标系的单位读取，模型自身以 {unit_m:g} 米为单位：只有这样才落在坐标系适用区内，请核对",
+    "placed by the map conversion of the model; eastings, northings and height are taken in the unit of the CRS, the model itself in"
+    " {unit_m:g} m: only so it lies where the CRS is used; look at it",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """The way from the model's metres into a map."""
 
@@ -63,11 +87,27 @@ def placement_of(model: ifcopenshell.file, *, declared: bool) -> Placement:
 def _by_map_conversion(model: ifcopenshell.file, crs: str, scale: float) -> Placement:
     ends = [(0.0, 0.0, 0.0), *np.eye(3) / scale]
     placed = np.array([ifcopenshell.util.geolocation.auto_xyz2enh(model, *map(float, end)) for end in ends], dtype=np.float64)
-    unit_m = _map_unit_m(model, scale)
-    axes = (placed[1:] - placed[0]) * [1.0, 1.0, unit_m]
-    # heights come in metres whatever the map's unit; positions stay in the units of the CRS
-    origin = placed[0] * [1.0, 1.0, unit_m]
-    return Placement(crs, assumed=False, origin=origin, axes=axes, note=_BY_MAP)
+    unit_m, origin, axes = _map_unit_m(model, scale), placed[0], placed[1:] - placed[0]
+    grid_m = pyproj.CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
+    to_grid = unit_m / grid_m
+    if np.isclose(to_grid, 1.0, rtol=_SCALE_SHARE) or _lies_in_use(crs, origin) == _lies_in_use(crs, origin * to_grid):
+        # positions stay in the units of the CRS; heights come in metres whatever the map's unit
+        return Placement(crs, assumed=False, origin=origin * [1.0, 1.0, unit_m], axes=axes * [1.0, 1.0, unit_m], note=_BY_MAP)
+    is_scaled = _lies_in_use(crs, origin * to_grid)
+    factors = np.array([to_grid, to_grid, unit_m])
+    note = (_IN_MAP_UNITS if is_scaled else _IN_GRID_UNITS).format(unit_m)
+    return Placement(crs, assumed=False, origin=origin * factors if is_scaled else origin, axes=axes * factors, note=note)
+
+
+def _lies_in_use(crs: str, position: FloatArray) -> bool:
+    """Return whether an easting and northing lie where their CRS is used; False for a CRS of which that is not known."""
+    named = pyproj.CRS.from_user_input(crs)
+    parsed = named.sub_crs_list[0] if named.is_compound else named
+    use = parsed.area_of_use
+    if use is None or not parsed.is_projected:
+        return False
+    lon, lat = pyproj.Proj(parsed)(position[0], position[1], inverse=True)
+    return bool(use.west <= lon <= use.east and use.south <= lat <= use.north)
 
 
 def _by_site(model: ifcopenshell.file, site: tuple[float, float, float], scale: float) -> Placement:

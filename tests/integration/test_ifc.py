@@ -55,6 +55,23 @@ def test_a_scale_to_metres_says_the_unit_of_a_map_that_names_none(tmp_path: Path
         assert abs(west - _PLACE.eastings) + abs(south - _PLACE.northings) < 20.0
 
 
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1000.0, "in units of 0.001 m"), (1.0, "taken in the unit of the CRS, the model itself in 0.001 m")]
+)
+def test_a_map_without_unit_and_scale_is_read_in_the_unit_that_leads_into_the_area_of_its_crs(
+    tmp_path: Path, factor: float, said: str
+) -> None:
+    """In millimetres as the model, as the standard has it, or in metres as many programs write it: a house of 5 m is one either way."""
+    place = replace(_PLACE, eastings=_PLACE.eastings * factor, northings=_PLACE.northings * factor, height=_PLACE.height * factor)
+    write_house(path := tmp_path / "house.ifc", replace(place, names_unit=False, scale=1.0))
+    assert Layer(path, "storey", "storey").columns["floor_elevation_m"] == [4.5, 7.5]
+    layer = Layer(path, "space", "space")
+    west, south, east, north = layer.shapes[0].bounds
+    assert max(east - west, north - south) < 10.0
+    assert abs(west - _PLACE.eastings) + abs(south - _PLACE.northings) < 20.0
+    assert any(said in note.en for note in layer.source.notes)
+
+
 def test_a_model_that_stands_nowhere_needs_a_declared_crs(open_folder: Path, database_url: str) -> None:
     write_house(path := open_folder / "house.ifc", None)
     with opened_city(database_url, open_folder / "data", 4549) as city:
