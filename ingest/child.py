@@ -70,6 +70,7 @@ def main() -> None:
         scratch = close_in(request, _beside_imports(request.limits))
         for message in _answer(request, scratch):
             _send(encode_message(message))
+            del message  # while the next one is made nobody holds it here
         _send(frame(Kind.DONE))
     except TwinError as error:
         _send(encode_refusal(error))

@@ -19,6 +19,10 @@ else:
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+_MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +35,13 @@ class Packing:
     arrays: Bytes
     arrays_end: Ints
     """(L,) where what stands before it ends, the magic, sizes and arrays; where that of the line before does: it is not packed."""
-    line_of_row: Sequence[int] | None = None
+    line_of_row: Ints | None = None
     """Which line each row is of, -1 for none; None: the lines are the rows."""
+
+    def are_packed(self) -> Mask:
+        """Return (R,) whether the document of each row is packed."""
+        packed = np.append(np.diff(self.arrays_end, prepend=0) > 0, False)  # none of no line
+        return packed[:-1] if self.line_of_row is None else packed[self.line_of_row]
 
     def pieces(self) -> list[tuple[memoryview, memoryview] | None]:
         """Return of each row what stands before the block, and what the block is made of; None where it is not packed."""
@@ -41,7 +50,7 @@ class Packing:
         for rest_end, end in zip(self.rest_end.tolist(), self.arrays_end.tolist(), strict=True):
             pieces.append((arrays[begin:end], rest[at:rest_end]) if end > begin else None)
             at, begin = rest_end, end
-        return pieces if self.line_of_row is None else [pieces[line] if line >= 0 else None for line in self.line_of_row]
+        return pieces if self.line_of_row is None else [pieces[line] if line >= 0 else None for line in self.line_of_row.tolist()]
 
 
 def compressed(documents: Sequence[bytes | None], packing: Packing | None = None) -> pa.BinaryArray:
@@ -49,18 +58,25 @@ def compressed(documents: Sequence[bytes | None], packing: Packing | None = None
     compressor = ZstdCompressor(level=1)  # one for all: its tables take a quarter of the time that a document takes
     pieces = packing.pieces() if packing else [None] * len(documents)
     block = pa.Codec("lz4_raw").compress
-    kept = [
-        b"".join((piece[0], block(piece[1], asbytes=True)))
-        if piece is not None
-        else None
-        if d is None
-        else compressor.compress(d, ZstdCompressor.FLUSH_FRAME)
-        for d, piece in zip(documents, pieces, strict=True)
-    ]
-    return pa.array(kept, pa.binary())
+    parts, ends, end = list[bytes | memoryview](), [0], 0
+    for document, piece in zip(documents, pieces, strict=True):
+        kept: tuple[bytes | memoryview, ...] = ()
+        if piece is not None:
+            kept = (piece[0], block(piece[1], asbytes=True))
+        elif document is not None:
+            kept = (compressor.compress(document, ZstdCompressor.FLUSH_FRAME),)
+        parts += kept
+        end += sum(map(len, kept))
+        ends.append(end)
+    if end > _MOST_BYTES:
+        raise ValueError("more than 2 GB of documents in a batch")
+    offsets = np.array(ends, dtype=np.int32)
+    there = np.diff(offsets) > 0
+    mask = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.BinaryArray.from_buffers(pa.binary(), len(there), [mask, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))])
 
 
-def documents_table(documents: pa.BinaryArray, rows: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]) -> pa.RecordBatch | None:
+def documents_table(documents: pa.BinaryArray, rows: Ints, keep: Mask) -> pa.RecordBatch | None:
     """Return the `compressed` documents of the rows that are kept, in the layout of `DOCUMENTS`."""
     kept = keep & documents.is_valid().to_numpy(zero_copy_only=False)
     if not kept.any():

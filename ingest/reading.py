@@ -73,6 +73,7 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
             for pixels in batch.pictures:
                 yield PictureBlock(part.dataset, pixels)
             begun.append(work.begin(in_order(batch, part, source)))
+            del batch  # what it is read from goes as soon as nobody needs it
             # one whose solids are looked at waits until the next one is begun; but for the first, which others wait for
             while begun and len(begun) > (begun[-1].has_bodies and work.rows > 0):
                 yield work.process(begun.popleft())

@@ -12,6 +12,6 @@ def one_ahead[T](items: Iterable[T]) -> Iterator[T]:
     nothing = object()
     with ThreadPoolExecutor(1, "one-ahead") as thread:
         coming = thread.submit(next, waiting, nothing)
-        while (item := coming.result()) is not nothing:
+        while (made := [coming.result()])[0] is not nothing:
             coming = thread.submit(next, waiting, nothing)
-            yield item  # type: ignore[misc] # not nothing
+            yield made.pop()  # type: ignore[misc] # not nothing; it is not held here as well

@@ -19,10 +19,10 @@ from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, 
 from ingest.readers.cityjson_frame import Frame, Json, invalid, parsed, read_frame, too_large, with_integers
 from ingest.readers.cityjson_objects import CityFeature, Scope, features_in, line_scope, scope_of
 from ingest.readers.cityjson_textures import images_of
+from ingest.readers.line_blocks import TextLines
 from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.pictures import PictureFiles, Pictures, not_beside
 from ingest.readers.source import Fault, OpenLayer, SourceLayer
-from ingest.refusals import rejected
 from twin.errors import Text
 from twin.model import GeometryType
 
@@ -30,7 +30,6 @@ _TYPE = re.compile(rb'"type"\s*:\s*"(FeatureCollection|Feature|CityJSON|CityJSON
 _OBJECTS = re.compile(rb'"CityObjects"\s*:\s*\{')
 _MAX_PARSED_BYTES = 256 << 20
 """A larger document does not fit a reader's memory when parsed."""
-_MAX_LINE_BYTES = 64 << 20
 _SEARCHED_BYTES = 8 << 20
 """At a time."""
 
@@ -137,14 +136,17 @@ class CityJson:
         if self._document is not None:
             return [self._document]
         if not self._sketches:
-            self._sketches = self.sketched([line for line, _ in itertools.islice(_lines(self._text, self._body), LOOKED_AT)])
+            self._sketches = self.sketched(list(itertools.islice(TextLines(self._text, self._body), LOOKED_AT)))
         return self._sketches
 
-    def _lines_once_asked(self) -> Iterator[bytes]:
-        """Yield the features' lines; the first thousand as they were looked at are kept no longer than that."""
+    def _lines_once_asked(self) -> TextLines:
+        """Return the features' lines, without what was looked at once they are asked for."""
+        return TextLines(self._text, self._body, self._forget)
+
+    def _forget(self) -> None:
+        """Keep the first thousand lines as they were looked at no longer."""
         self._sketches = ()
         give_back_freed_memory()
-        yield from (line for line, _ in _lines(self._text, self._body))
 
     def _read_document(self) -> Frame:
         """Have the document at hand, and return what is around its objects."""
@@ -185,21 +187,6 @@ def _holds(text: MappedText, word: bytes) -> bool:
             return True
         through.passed(at)
     return False
-
-
-def _lines(text: MappedText, at: int) -> Iterator[tuple[bytes, int]]:
-    """Yield every line that is not blank, without white space around it, and where the next one begins."""
-    through = ReadThrough(text)
-    while at < len(text):
-        end = text.find(b"\n", at)
-        end = len(text) if end < 0 else end
-        if end - at > _MAX_LINE_BYTES and at > 0:
-            raise rejected("cityjson-invalid", "A line is longer than 64 MB.", "有一行超过 64 MB。")
-        line = text[at:end].strip()
-        at = end + 1
-        through.passed(at)
-        if line:
-            yield line, at
 
 
 def _head(text: MappedText, start: int) -> tuple[bytes | None, int]:

@@ -15,7 +15,7 @@ from ingest.body_arrays import FACE
 from ingest.checks.solids.boundaries import ranges
 from ingest.compiled_bodies import CompiledBodies
 from ingest.readers.cityjson_frame import Frame
-from ingest.readers.cityjson_kernels import Cut, Ints, Made, Mask, build, placed
+from ingest.readers.cityjson_kernels import Bytes, Cut, Ints, Made, Mask, build, placed
 from ingest.readers.cityjson_plan import Plan, PlannedFeatures, PlannedGeometry
 from ingest.readers.cityjson_said import said_of
 from ingest.readers.json_arrays import CutLines
@@ -169,7 +169,7 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
     built = CompiledBodies(
         row=tables.row,
         lod=tables.lod,
-        surface_attributes=said_of(surfaces, cut.text + tables.more if tables.more else cut.text, made.meaning[:f], made.start[:, FACE]),
+        surface_attributes=said_of(surfaces, _with_more(cut.text, tables.more), made.meaning[:f], made.start[:, FACE]),
         makeup=_with_mended(tables.makeup, made.mended[:mends], cut, frame),
         start=made.start,
         vertices=placed(cut.numbers, made.place[:v], frame.scale, frame.translate),
@@ -182,6 +182,10 @@ def _built(tables: _Tables, cut: CutLines, frame: Frame) -> tuple[CompiledBodies
         part=made.part[:f],
     )
     return built, made.good
+
+
+def _with_more(text: Bytes, more: bytes) -> Bytes:
+    return np.concatenate([text, np.frombuffer(more, dtype=np.uint8)]) if more else text
 
 
 def _with_mended(makeups: Sequence[Makeup], mended: Ints, cut: CutLines, frame: Frame) -> Sequence[Makeup]:

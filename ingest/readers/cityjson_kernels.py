@@ -14,6 +14,7 @@ from twin.kernel import bare_kernel, kernel
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
 _SOLID_DEPTH, _SURFACES_DEPTH, _CORNERS = 4, 3, 3

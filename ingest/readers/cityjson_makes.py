@@ -107,7 +107,7 @@ class Told:
     def leave_out_broken_texts(self) -> None:
         """Have lines with attributes that are not UTF-8 be of no make."""
         arrays, doubtful = self.attributes, np.zeros(len(self.make), dtype=bool)
-        tell_beyond_ascii(np.frombuffer(self.cut.text, dtype=np.uint8), self.cut.spans, arrays, doubtful)
+        tell_beyond_ascii(self.cut.text, self.cut.spans, arrays, doubtful)
         for line in np.flatnonzero(doubtful).tolist():
             try:
                 self.cut.text_of(int(arrays[line])).decode()

@@ -32,6 +32,7 @@ class _Cut(NamedTuple):
     """What is needed of `CutLines`, as kernels take it."""
 
     text: Bytes
+    line_begin: Ints
     line_end: Ints
     rest_end: Ints
     array_start: Ints
@@ -49,12 +50,14 @@ def packing_of(cut: CutLines) -> Packing:
     A line that was not cut, one with an array deeper than four brackets, with a number below 0 or vertices that are no ``[x,y,z]`` is
     kept otherwise.
     """
-    text, count = np.frombuffer(cut.text, dtype=np.uint8), len(cut.line_end)
-    longest = int(np.diff(cut.line_end, prepend=0).max(initial=0))
+    text, begin, end, count = cut.text, cut.lines.begin, cut.lines.end, len(cut.lines)
+    longest = int((end - begin).max(initial=0))
     rest, arrays = np.empty(len(text), dtype=np.uint8), np.empty(2 * len(text) + _HEAD_BYTES * count, dtype=np.uint8)
     ends = np.empty((2, count), dtype=np.int64)
-    needed = _Cut(text, cut.line_end, cut.rest_end, cut.array_start, cut.kind, cut.depth, cut.spans, cut.start, cut.numbers, cut.ends)
+    needed = _Cut(text, begin, end, cut.rest_end, cut.array_start, cut.kind, cut.depth, cut.spans, cut.start, cut.numbers, cut.ends)
     _pack(needed, rest, ends[0], arrays, ends[1], np.empty(2 * longest + _HEAD_BYTES, dtype=np.uint8))
+    for filled, last in ((rest, ends[0]), (arrays, ends[1])):
+        filled.resize(int(last[-1]) if count else 0, refcheck=False)  # the rest serves who asks next, while this is on its way
     return Packing(rest, ends[0], arrays, ends[1])
 
 
@@ -64,9 +67,10 @@ def _pack(cut: _Cut, rest: Bytes, rest_end: Ints, arrays: Bytes, arrays_end: Int
 
     A varint is no longer than the digits that it says; a difference may be as long as those of two numbers.
     """
-    begin = out = at = 0
+    out = at = 0
     for line in range(len(cut.line_end)):
-        end, kept, size, last, count = cut.line_end[line], begin, out, out, 0
+        begin, end, size, last, count = cut.line_begin[line], cut.line_end[line], out, out, 0
+        kept = begin
         for array in range(cut.array_start[line], cut.array_start[line + 1]):
             if cut.kind[array] > VALUES:
                 continue
@@ -84,7 +88,7 @@ def _pack(cut: _Cut, rest: Bytes, rest_end: Ints, arrays: Bytes, arrays_end: Int
             at = _write_varint(arrays, at, count)
             copy_bytes(arrays, at, one, 0, count)
             out, at = size, at + count
-        rest_end[line], arrays_end[line], begin = out, at, end
+        rest_end[line], arrays_end[line] = out, at
 
 
 @bare_kernel

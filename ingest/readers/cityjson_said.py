@@ -18,7 +18,7 @@ _DIGITS = 20
 _MOST_BYTES = 2**31 - 1
 
 
-def said_of(meanings: Ints, text: bytes, of_face: Ints, starts: Ints) -> pa.StringArray:
+def said_of(meanings: Ints, text: Bytes, of_face: Ints, starts: Ints) -> pa.StringArray:
     """Return for each body what is said of its faces, null where nothing is.
 
     ``meanings`` (M, 3) are semantic surfaces, with where in ``text`` their members begin and end, at one place where nothing is kept of
@@ -30,7 +30,7 @@ def said_of(meanings: Ints, text: bytes, of_face: Ints, starts: Ints) -> pa.Stri
     room = (_DIGITS + 1) * len(of_face) + 2 * len(starts) + int((meanings[noted, 2] - meanings[noted, 1] + len(_FACES) + 4).sum())
     content, ends = np.empty(room, dtype=np.uint8), np.zeros(len(starts), dtype=np.int64)
     following = np.empty(len(of_face), dtype=np.int64)
-    _write_said(meanings, np.frombuffer(text, dtype=np.uint8), of_face, starts, found, following, content, ends)
+    _write_said(meanings, text, of_face, starts, found, following, content, ends)
     if ends[-1] > _MOST_BYTES:
         raise ValueError("more than 2 GB are said of the surfaces of a batch")
     said = np.packbits(np.diff(ends) > 0, bitorder="little")

@@ -14,6 +14,7 @@ import orjson
 from ingest.body_arrays import BodyArrays, laid_out
 from ingest.checks.solids.fault import Tolerances
 from ingest.compiled_bodies import compiled
+from ingest.documents import Packing
 from ingest.extra import extra_of
 from ingest.protocol import Limits, PartRequest
 from ingest.readers.ahead import one_ahead
@@ -32,12 +33,13 @@ from ingest.readers.cityjson_textures import images_of
 from ingest.readers.collector import without_collector
 from ingest.readers.json_arrays import CutLines, Room, cut_lines
 from ingest.readers.json_members import NAME
+from ingest.readers.line_blocks import Lines, TextRoom, blocks
 from ingest.readers.pictures import Pictures
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import Text, TwinError
 from twin.model import GeometryType
 
-_FIRST_LINES, _BATCH_LINES = 125, 400
+_FIRST_LINES, _BATCH_LINES = 125, 600
 _BATCH_BYTES = 6 << 20
 _NOWHERE = Vertices(np.empty((0, 3)), ())
 _TEXTURE = b"texture"
@@ -50,10 +52,10 @@ class CityJsonSequence(CityJson):
     def sketched(self, lines: Sequence[bytes]) -> Sequence[Scope | Fault]:
         """Return the objects of some lines without what places them; of lines that differ in names and values only, those of the first."""
         with without_collector():
-            room = Room(2 * _BATCH_BYTES)
+            room, texts = Room(2 * _BATCH_BYTES), TextRoom(2 * _BATCH_BYTES)
             return [
                 sketch
-                for some in _some(lines, _FIRST_LINES)
+                for some in blocks(lines, _FIRST_LINES, _FIRST_LINES, _BATCH_BYTES, texts)
                 for sketch in _sketches(some, cut_lines(some, asks_spelling=False, cuts_attributes=True, into=room), self.frame)
             ]
 
@@ -147,22 +149,24 @@ class CitySequenceLayer:
     def batches_here(self) -> Iterator[SourceBatch]:
         """Yield the same, read by the thread that asks."""
         first, state, following = 1, _State(self.pictures), iter(self.lines)
-        for lines in _some(following, min(_BATCH_LINES, self.limits.rows_per_batch)):
+        for lines in blocks(following, _FIRST_LINES, min(_BATCH_LINES, self.limits.rows_per_batch), _BATCH_BYTES, state.texts):
             with without_collector():
                 batch = self._batch(lines, first, state)
             if isinstance(batch, Pictures):
-                yield from self._textured(itertools.chain(lines, following), batch).batches(first)
+                yield from self._textured(itertools.chain(list(lines), following), batch).batches(first)
                 return
-            if len(batch.rows):
+            rows = len(batch.rows)
+            if rows:
                 yield batch
-            first += len(batch.rows)
+            del batch  # while the next one is read nobody holds it here
+            first += rows
 
     def _textured(self, lines: Iterable[bytes], pictures: Pictures) -> CityObjectLayer:
         """Return the layer of lines of which some show pictures."""
         features = features_of((line_scope(line, self.frame) for line in lines), self.types)
         return CityObjectLayer(features, self.frame, self.source, self.limits, self.kind, pictures)
 
-    def _batch(self, lines: Sequence[bytes], first: int, state: _State) -> SourceBatch | Pictures:
+    def _batch(self, lines: Lines, first: int, state: _State) -> SourceBatch | Pictures:
         """Return the features of some lines, nothing of them in the state's room; the pictures instead if one is the first to need them."""
         cut = cut_lines(lines, cuts_surfaces=state.cuts_surfaces, cuts_attributes=True, into=state.room)
         if state.cuts_surfaces and not cut.cuts_surfaces:
@@ -175,7 +179,7 @@ class CitySequenceLayer:
         state.makes.count(told)
         return self._alike(lines, first, told) or self._mixed(lines, first, told, others)
 
-    def _told(self, lines: Sequence[bytes], cut: CutLines, state: _State) -> tuple[Told, dict[int, _Planned], bool]:
+    def _told(self, lines: Lines, cut: CutLines, state: _State) -> tuple[Told, dict[int, _Planned], bool]:
         """Return which lines are of one make, and what is found by itself of others that hold one feature to be built from arrays.
 
         And whether one of them says anything of textures. Those of makes from before say what the first of them said.
@@ -195,7 +199,7 @@ class CitySequenceLayer:
         told.leave_out_broken_texts()
         return told, others, says_texture
 
-    def _alike(self, lines: Sequence[bytes], first: int, told: Told) -> SourceBatch | None:
+    def _alike(self, lines: Lines, first: int, told: Told) -> SourceBatch | None:
         """Return the features of lines that all are of known makes, without a look at each; None where that does not do."""
         attributes = CutAttributes.of_makes(told) if told.are_all else None
         columns = None if attributes is None else attributes.alike(told)
@@ -208,11 +212,13 @@ class CitySequenceLayer:
         areas = draw_outlines(bodies, geometry)
         rows = np.arange(first, first + len(lines), dtype=np.int64)
         packing = packing_of(told.cut)
-        return SourceBatch(rows, geometry, columns, representations=bodies, documents=tuple(lines), packing=packing, areas=areas)
+        documents = _unpacked(packing, lines)
+        return SourceBatch(rows, geometry, columns, representations=bodies, documents=documents, packing=packing, areas=areas)
 
-    def _mixed(self, lines: Sequence[bytes], first: int, told: Told, others: Mapping[int, _Planned]) -> SourceBatch:
+    def _mixed(self, lines: Lines, first: int, told: Told, others: Mapping[int, _Planned]) -> SourceBatch:
         """Return the features of any lines."""
         cut, rows, planned, line_of_row = told.cut, list[FeatureRow](), list[tuple[int, int, Plan]](), list[int]()
+        is_of_line = list[bool]()
         attributes, arrays = CutAttributes(cut), told.attributes
         for number, line in enumerate(lines):
             start = int(cut.array_start[number])
@@ -231,17 +237,21 @@ class CitySequenceLayer:
                     attributes.add(-1, row.properties)
             rows.extend(read)
             line_of_row.extend([number] * len(read))
+            is_of_line.extend([row.document is line for row in read])
         bodies, unbuilt = bodies_of(planned_features(planned), cut, self.frame)
         for at in unbuilt:
-            (rows[at],) = self._read_alone(lines[line_of_row[at]])
+            line = lines[line_of_row[at]]
+            (rows[at],) = self._read_alone(line)
+            is_of_line[at] = rows[at].document is line
             attributes.leave_out(at)
         geometry = np.array([None, *(r.geometry for r in rows)], dtype=object)[1:]
         areas = None if bodies is None else draw_outlines(bodies, geometry)
         columns = attributes.columns(rows)
-        line_of_row = [line if row.document is lines[line] else -1 for row, line in zip(rows, line_of_row, strict=True)]
-        packing = replace(packing_of(cut), line_of_row=line_of_row)
+        packing = replace(
+            packing_of(cut), line_of_row=np.where(np.array(is_of_line, dtype=np.bool_), np.array(line_of_row, dtype=np.int64), -1)
+        )
         batch = replace(batch_of(rows, first, columns), geometry=geometry, areas=areas, representations=_merged(bodies, rows))
-        return replace(batch, packing=packing)
+        return replace(batch, packing=packing, documents=_unpacked(packing, batch.documents))
 
     def _planned(self, line: bytes, cut: CutLines, number: int, makes: Makes) -> _Planned | None:
         """Return what is found of a line that holds one feature whose bodies can be built from arrays, without those and its attributes.
@@ -301,6 +311,7 @@ class _State:
 
     pictures: Callable[[], Pictures | None] | None
     """Until they are asked for."""
+    texts: TextRoom = field(default_factory=lambda: TextRoom(2 * _BATCH_BYTES))
     room: Room = field(default_factory=lambda: Room(2 * _BATCH_BYTES))
     makes: Makes = field(default_factory=Makes)
     cuts_surfaces: bool = True
@@ -315,7 +326,7 @@ def _place(first: int, array: int) -> int:
     return first + array if array >= 0 else -1
 
 
-def _sketches(lines: Sequence[bytes], cut: CutLines, frame: Frame) -> Iterator[Scope | Fault]:
+def _sketches(lines: Lines, cut: CutLines, frame: Frame) -> Iterator[Scope | Fault]:
     """Yield the objects of each line that has others than those before, but for their names, values and places."""
     known: set[tuple[bytes, bytes]] = set()  # names of attributes are numbered block by block
     for number, line in enumerate(lines):
@@ -356,18 +367,12 @@ def _without_places(content: Json, line: bytes) -> Scope:
 _NO_VERTICES: npt.NDArray[np.int64] = np.empty((0, 3), dtype=np.int64)
 
 
-def _some(lines: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
-    """Yield lines, some at a time: first few, as nobody has anything to do until they are read."""
-    some: list[bytes] = []
-    size, wanted = 0, min(_FIRST_LINES, most)
-    for line in lines:
-        some.append(line)
-        size += len(line)
-        if len(some) >= wanted or size >= _BATCH_BYTES:
-            yield some
-            some, size, wanted = [], 0, min(2 * wanted, most)
-    if some:
-        yield some
+def _unpacked(packing: Packing, documents: Sequence[bytes | None]) -> tuple[bytes | None, ...]:
+    """Return those documents of rows that are not packed, None for the others."""
+    kept: list[bytes | None] = [None] * len(documents)
+    for row in np.flatnonzero(~packing.are_packed()).tolist():
+        kept[row] = documents[row]
+    return tuple(kept)
 
 
 def _merged(bodies: BodyArrays | None, rows: Sequence[FeatureRow]) -> BodyArrays:

@@ -22,6 +22,7 @@ from ingest.readers.json_bytes import PADDING, next_mark, next_quote
 from ingest.readers.json_members import Members, after_numbers, members_for, read_members
 from ingest.readers.json_numbers import read_array
 from ingest.readers.json_surfaces import LEAST_BYTES, MOST_MEMBERS, Plain, are_canonical, read_surfaces
+from ingest.readers.line_blocks import Lines, joined
 from twin.json_values import write_integer
 from twin.kernel import bare_kernel, copy_bytes, kernel
 
@@ -70,12 +71,14 @@ class CutLines:
     """Those, places in ``text``."""
     spans: Ints
     """(A, 2) where what was cut out of ``text`` begins and ends."""
-    text: bytes
-    """All lines, and `PADDING`."""
-    line_end: Ints
-    """(L,) where each ends in it."""
+    lines: Lines
     cuts_surfaces: bool
     """Whether surfaces were looked for; not where a number among what is said of them is spelled otherwise than it would be written."""
+
+    @property
+    def text(self) -> Bytes:
+        """All lines, what stands between them, and `PADDING`."""
+        return self.lines.text
 
     @property
     def skeletons(self) -> Sequence[bytes | None]:
@@ -90,7 +93,7 @@ class CutLines:
     def text_of(self, array: int) -> bytes:
         """Return what was cut out."""
         begin, end = self.spans[array].tolist()
-        return self.text[begin:end]
+        return self.lines.text[begin:end].tobytes()
 
 
 class Room:
@@ -134,24 +137,23 @@ def cut_lines(
 
     What is cut ``into`` room is there until the next lines are. Who needs no surfaces need not ask how their numbers are spelled.
     """
-    joined = b"".join([*lines, PADDING])
-    text = np.frombuffer(joined, dtype=np.uint8)
-    line_end, size = np.cumsum(np.array([len(line) for line in lines], dtype=np.int64)), len(joined) - len(PADDING)
+    whole = lines if isinstance(lines, Lines) else joined(lines)
+    text, size = whole.text, len(whole.text) - len(PADDING)
     room = into.of(size) if into else _arrays_for(size)
     found, plain, rest = room.found, room.plain, room.rest
     rest_end, array_end = np.full(len(lines), -1), np.empty(len(lines), dtype=np.int64)
     kinds = _NUMBERS | cuts_surfaces << SEMANTIC_SURFACES | cuts_attributes << ATTRIBUTES | cuts_attributes << EXTENT
-    _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds)
+    _cut(text, whole.begin, whole.end, rest, rest_end, found, plain, room.members, array_end, kinds)
     if asks_spelling and not are_canonical(plain.fractions[: found.size[_FRACTIONS]]):
         cuts_surfaces, found.size[:] = False, 0
-        _cut(text, line_end, rest, rest_end, found, plain, room.members, array_end, kinds & ~(1 << SEMANTIC_SURFACES))
+        _cut(text, whole.begin, whole.end, rest, rest_end, found, plain, room.members, array_end, kinds & ~(1 << SEMANTIC_SURFACES))
     count, arrays = int(array_end[-1]) if len(lines) else 0, found.arrays
     rest_start = np.maximum(np.concatenate([[0], np.maximum.accumulate(rest_end)[:-1]]), 0) if len(lines) else rest_end
     array_start = np.concatenate([np.zeros(1, dtype=np.int64), array_end])
     return CutLines(
         rest, rest_start, rest_end, array_start, arrays[:count, _KIND], arrays[:count, _DEPTH], found.numbers,
         (found.rings, found.faces, found.shells), arrays[: count + 1, :4], arrays[: count + 1, _SURFACES], plain.surfaces,
-        arrays[: count + 1, _MEMBERS], room.members, arrays[:count, _FROM : _TO + 1], joined, line_end, cuts_surfaces,
+        arrays[: count + 1, _MEMBERS], room.members, arrays[:count, _FROM : _TO + 1], whole, cuts_surfaces,
     )  # fmt: skip
 
 
@@ -199,21 +201,21 @@ def _arrays_for(size: int) -> _Arrays:
 
 @kernel
 def _cut(
-    text: Bytes, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, plain: Plain, members: Members, array_end: Ints, kinds: int
+    text: Bytes, line_begin: Ints, line_end: Ints, rest: Bytes, rest_end: Ints, found: _Found, plain: Plain, members: Members,
+    array_end: Ints, kinds: int,
 ) -> None:  # fmt: skip
-    """Fill all arrays but the first two; a line that is not cut has −1 in ``rest_end`` and no arrays. ``kinds`` has a bit for each."""
-    begin = out = count = 0
+    """Fill all arrays but the first three; a line that is not cut has −1 in ``rest_end`` and no arrays. ``kinds`` has a bit for each."""
+    out = count = 0
     names = np.empty((MOST_MEMBERS, 2), dtype=np.int64)
     found.arrays[0, :_SIZES] = 0
     for line in range(len(line_end)):
-        end = line_end[line]
+        begin, end = line_begin[line], line_end[line]
         rest_end[line], after = _cut_line(text, begin, end, rest, out, found, plain, members, names, count, kinds)
         if rest_end[line] < 0:
             found.size[:] = found.arrays[count, :_SIZES]
         else:
             out, count = rest_end[line], after
         array_end[line] = count
-        begin = end
 
 
 @bare_kernel

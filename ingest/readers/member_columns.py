@@ -104,7 +104,7 @@ class MemberColumns(Mapping[str, pa.Array]):
 _BOOLEANS, _TEXTS, _NUMBERS = 1 << FALSE | 1 << TRUE, 1 << TEXT, 1 << INTEGER | 1 << FRACTION
 
 
-def member_columns(found: Members, text: bytes, start: Ints, objects: Ints) -> tuple[MemberColumns, dict[str, int]]:
+def member_columns(found: Members, text: Bytes, start: Ints, objects: Ints) -> tuple[MemberColumns, dict[str, int]]:
     """Return a column of each name, and by name the first row that has it, both in the order in which the rows bring them.
 
     ``start`` (A + 1,) is where the members of each object begin, ``objects`` (R,) the object of each row, -1 for none. The text of all
@@ -116,9 +116,9 @@ def member_columns(found: Members, text: bytes, start: Ints, objects: Ints) -> t
         raise ValueError("more than 2 GB in the columns of a batch")
     cells, kinds = np.zeros((len(objects), names, 2), dtype=np.int32), np.zeros(names, dtype=np.int64)
     first = np.full((names, 2), len(objects))
-    _gather(found.members, start, objects, np.frombuffer(text, dtype=np.uint8), content, cells, kinds, first)
+    _gather(found.members, start, objects, text, content, cells, kinds, first)
     order = sorted(np.flatnonzero(first[:, 0] < len(objects)).tolist(), key=lambda n: tuple(first[n]))
-    numbers = {text[slice(*found.names[n, :2].tolist())].decode(): n for n in order}
+    numbers = {text[slice(*found.names[n, :2].tolist())].tobytes().decode(): n for n in order}
     return MemberColumns(len(objects), numbers, content, cells, kinds), {name: int(first[n, 0]) for name, n in numbers.items()}
 
 

@@ -97,9 +97,9 @@ class SourceBatch:
     faults: tuple[Fault, ...] = ()
     representations: Sequence[Representation] = ()
     documents: tuple[bytes | None, ...] = ()
-    """Per row what it was read from, for exact export; empty where the format is not kept."""
+    """Per row what it was read from, for exact export, None of those in ``packing``; empty where the format is not kept."""
     packing: Packing | None = None
-    """Those of them that the reader has packed, but for a part that is to be compressed."""
+    """What the reader has packed of them, but for a part that is to be compressed."""
     areas: Areas | None = None
     """Polygons that the reader gives as arrays; their ``geometry`` is None."""
     paths: Paths | None = None

@@ -27,6 +27,7 @@ from ingest.readers.json_arrays import SEMANTIC_SURFACES, Room, cut_lines
 from ingest.readers.pictures import FolderPictures
 from ingest.readers.source import SourceBatch
 from ingest.reading import read_parts
+from tests.kept_documents import documents_in
 from twin.featuretypes.loader import load_feature_types
 from twin.model import Finding
 from twin.representation import Faces, encode
@@ -81,13 +82,13 @@ def rows_of(text: bytes, reader: type[CityJson]) -> Iterator[tuple[object, ...]]
 def rows_in(batch: SourceBatch) -> Iterator[tuple[object, ...]]:
     columns = {n: c.to_pylist() for n, c in batch.columns.items()}
     faults = {f.index: (f.rule, f.message) for f in batch.faults}
-    outlines = batch.with_geometries().geometry
+    outlines, documents = batch.with_geometries().geometry, documents_in(batch)
     made: dict[int, list[tuple[object, ...]]] = {}
     for r in batch.representations:
         made.setdefault(r.index, []).append((r.lod, stored(r.faces), r.faces.vertices.tobytes(), r.surface_attributes, r.makeup))
     for i, row in enumerate(batch.rows.tolist()):
         values = {n: c[i] for n, c in columns.items() if c[i] is not None}
-        yield row, shapely.to_wkb(_multipolygon(outlines[i])), values, faults.get(i), made.get(i, []), batch.documents[i]
+        yield row, shapely.to_wkb(_multipolygon(outlines[i])), values, faults.get(i), made.get(i, []), documents[i]
 
 
 def _multipolygon(geometry: shapely.Geometry | None) -> shapely.Geometry | None:
