@@ -103,12 +103,13 @@ def test_a_check_without_a_type_says_why_a_file_cannot_be_read_and_which_layers_
     run_folder: Path, template: str, cluster: EmbeddedCluster, tmp_path: Path
 ) -> None:
     (broken := tmp_path / "broken.tif").write_bytes(b"II*\x00\xff\xff\xff\xff" + bytes(64))
-    (unknown := tmp_path / "qq.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    point = {"type": "Feature", "properties": {"qq": 1}, "geometry": {"type": "Point", "coordinates": [119.9, 31.8]}}
+    (unknown := tmp_path / "qq.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [point]}), encoding="utf-8")
     with city_at_hand(run_folder, template, cluster.dsn) as city:
         assert city.run("check", broken, code=1)["error"]["code"] != "bad-request"
         refused = city.run("check", unknown, code=2)["error"]
         assert refused["code"] == "bad-request"
-        assert "what qq is cannot be told" in refused["detail"]
+        assert "what qq is cannot be told" in refused["en"]
 
 
 def test_of_two_datasets_of_a_type_a_check_is_held_against_the_one_that_is_called_as_the_layer(

@@ -94,7 +94,7 @@ const words = {
   mode_replace: { zh: "全量：文件就是整个数据集，缺少的要素将被删除", en: "Everything: the files are the whole dataset; what they lack is deleted" },
   more: { zh: "显示更多", en: "Show more" },
   new_submission: { zh: "提交另一批", en: "Submit something else" },
-  next_fix: { zh: "可以改好文件后另交一批；没有问题的行现在就可以发布，出错的行不会入库。", en: "You can correct the files and submit them again; the rows that are right can be published now, the wrong ones stay out." },
+  next_fix: { zh: "没有问题的行现在就可以发布，出错的行不会入库；改好以后可以只补交这些行：发布后另交一批，“提交方式”选“增量”。", en: "The rows that are right can be published now, the wrong ones stay out; once mended, these rows alone can be handed in: after publishing, as another submission, with “How” set to “changes only”." },
   next_refused: { zh: "现在什么都不能发布：请改好文件后另交一批，或在第 2 步改正声明后重新检查。", en: "Nothing can be published now: correct the files and submit them again, or declare them otherwise in step 2 and check again." },
   nothing_changes: { zh: "与现有数据完全相同，没有可发布的变化。", en: "The same as what is there: nothing to publish." },
   not_checked: { zh: "尚未检查", en: "not checked" },
