@@ -24,8 +24,8 @@ class BesideCopies:
     """Fills what stands beside the rows of first loads by one COPY a table for a whole file, and commits it beside what comes next.
 
     A COPY that goes on has its ring of pages turn, so most of a table is written before its commit, and the disk is waited for at once
-    and not for one table after the other. Use it as a context: left by an error it leaves nothing but tables already committed, which
-    belong to the submission. For one thread at a time.
+    and not for one table after the other. Use it as a context: when it is left, no commit is under way any more, and what was not to be
+    committed is gone. What was belongs to the submission, but `settled` alone says whether all of it did. For one thread at a time.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -44,8 +44,6 @@ class BesideCopies:
         for table in self._open.values():
             table.give_up()
         self._threads.shutdown()
-        if error is None:
-            self.settled()
 
     def takes(self, staging: Staging, *, is_first: bool) -> bool:
         """Return whether what stands beside the rows of a batch is to be filled here; ``is_first`` says that none was staged before it."""

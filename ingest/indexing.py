@@ -55,7 +55,12 @@ def begin(
     Each comes with the columns by which links are found. A statement that writes to a table waits for the indexes of it that have been
     begun; they wait for nobody who waits for them. ``beside_is_there`` returns once what stands beside the rows is committed.
     """
-    return {s.name: _building(background, s, linked, beside_is_there) for s, linked in stagings}
+    # those of rows first: what stands beside may be waited for
+    own = {s.name: tuple(background.submit(partial(_run, one)) for one in _of_rows(s, linked)) for s, linked in stagings}
+    beside = {
+        s.name: tuple(background.submit(partial(_once, beside_is_there, work)) for work in representations.indexing(s)) for s, _ in stagings
+    }
+    return {name: Building(own[name], beside[name]) for name in own}
 
 
 def for_good(connection: Connection, staging: Staging, linked: Sequence[str]) -> None:
@@ -116,11 +121,9 @@ def _complete(connection: Connection, staging: Staging, copied: int | None) -> t
     return count, checksum ^ staged.hash_beside(connection, staging)
 
 
-def _building(background: Background, staging: Staging, linked: Sequence[str], beside_is_there: Callable[[], None]) -> Building:
-    # the spatial index, the dearest, is built beside the others
-    own = [background.submit(partial(_run, statements)) for statements in ([_spatial(staging)], _keys(staging, linked))]
-    beside = [background.submit(partial(_once, beside_is_there, work)) for work in representations.indexing(staging)]
-    return Building(tuple(own), tuple(beside))
+def _of_rows(staging: Staging, linked: Sequence[str]) -> tuple[Sequence[sql.Composed], ...]:
+    """Return what is run beside each other: the spatial index, the dearest, and the others."""
+    return [_spatial(staging)], _keys(staging, linked)
 
 
 def _once(there: Callable[[], None], work: Callable[[Connection], None], connection: Connection) -> None:

@@ -216,9 +216,10 @@ def _check_clocked(place: Workplace, request: LoadRequest, submission: uuid.UUID
             begun = {} if _refusal(request, tallies) else begin_indexes(background, catalogue, tallies, apart.settled)
             check_rows(place, request, tallies, lambda: give_up(background, begun) if _refusal(request, tallies) else None)
             refusal = _refusal(request, tallies)
-            if refusal is not None:
+            if refusal is None:
+                apart.settled()
+            else:
                 give_up(background, begun)
-            apart.settled()
             place.step(_COMPARING)
             first = {s: _measure(background, t) for s, t in tallies.items() if t.staging.first_load}
             parts = [] if refusal is not None else match_rows(background, catalogue, submission, request, files, tallies, begun)

@@ -75,9 +75,9 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
 
 
 def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally], apart: BesideCopies | None = None) -> None:
-    """Read every file of the request; a file that breaks raises what it is refused with, and nothing it staged beside rows is committed.
+    """Read every file of the request; a file that breaks raises what it is refused with, and nothing of it is committed.
 
-    What is filled ``apart``, where that is given, is on its way to its commit when this returns.
+    What is filled ``apart``, where that is given, is on its way to its commit when this returns: whoever reads it waits until that settled.
     """
     has_terrain = there_is_terrain(place.catalogue, [tally.staging for tally in tallies.values()])
     for path in request.files:
@@ -142,7 +142,7 @@ def _names_file(part: PartSpec, path: Path) -> bool:
 def _receive(
     place: Workplace, copier: Copier, messages: Iterator[Message], asked: ReadRequest, tallies: Mapping[str, Tally], *, has_terrain: bool
 ) -> None:
-    """Copy what one file gives into staging; one transaction a file, so a broken file leaves nothing staged."""
+    """Copy what one file gives into staging; of a file that breaks amid nothing is committed."""
     path = asked.path
     expected: int | None = None
     document_header: str | None = None

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pytest
+from psycopg import sql
 
 from ingest import receiving
 from ingest.fids import FidSource
@@ -23,7 +24,7 @@ from ingest.request import Reader
 from ingest.staging import Staging
 from tests.integration.surveys import Row, Surveys, square
 from tests.unit.test_representation import cube
-from twin.errors import RejectedError
+from twin.errors import RejectedError, UnavailableError
 from twin.representation import encode
 
 
@@ -36,10 +37,16 @@ class LateBesideOthers(FidSource):
         return super().draw(staging, count)
 
 
-@pytest.fixture(params=["small", "large"], autouse=True)
-def file_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["small", "large"])
+def file_size(request: pytest.FixtureRequest) -> None:
+    """Have the test's file be taken for a small and for a large one."""
     if request.param == "large":
-        monkeypatch.setattr(receiving, "_LARGE_BYTES", 1)
+        request.getfixturevalue("large_file")
+
+
+@pytest.fixture
+def large_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_LARGE_BYTES", 1)
 
 
 def buildings(names: Sequence[str], y: float = 0.0) -> list[Row]:
@@ -74,6 +81,7 @@ def some_with_3d(read: Reader, size: int, *, first_lod: str | None = "2.2", brea
     return pieces
 
 
+@pytest.mark.usefixtures("file_size")
 def test_fids_rise_in_the_order_of_rows_though_some_batches_have_3d(surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "FidSource", LateBesideOthers)
     parts = {"buildings": ("building", buildings([f"{i:02}" for i in range(12)]))}
@@ -84,6 +92,7 @@ def test_fids_rise_in_the_order_of_rows_though_some_batches_have_3d(surveys: Sur
     assert bodies_of(surveys, "buildings") == [1, 2, 5, 6, 9, 10]
 
 
+@pytest.mark.usefixtures("file_size")
 def test_3d_of_rows_that_a_rule_over_all_rows_rejects_goes_with_them(surveys: Surveys) -> None:
     parts = {"buildings": ("building", buildings(["00", "01", "02", "03", "01", "05"]))}
     place = surveys.place(parts)
@@ -94,6 +103,7 @@ def test_3d_of_rows_that_a_rule_over_all_rows_rejects_goes_with_them(surveys: Su
     assert len(left) == result.read - result.rejected
 
 
+@pytest.mark.usefixtures("file_size")
 def test_more_datasets_than_are_filled_at_once_have_their_3d(surveys: Surveys) -> None:
     parts = {f"quarter{q}": ("building", buildings([f"{q}-{i}" for i in range(4)], 100.0 * q)) for q in range(4)}
     place = surveys.place(parts)
@@ -103,6 +113,7 @@ def test_more_datasets_than_are_filled_at_once_have_their_3d(surveys: Surveys) -
         assert bodies_of(surveys, quarter) == numbered[:2]
 
 
+@pytest.mark.usefixtures("file_size")
 def test_files_of_one_dataset_add_up(surveys: Surveys) -> None:
     parts = {"buildings": ("building", buildings(["a", "b", "c", "d"]))}
     place = surveys.place(parts)
@@ -113,14 +124,15 @@ def test_files_of_one_dataset_add_up(surveys: Surveys) -> None:
     second.write_bytes(b"written by a test")
     both = replace(request, files=(*request.files, second))
 
-    def read(asked: ReadRequest) -> Generator[Message]:
-        yield from some_with_3d(next(given), 4)(asked)
+    def read(request: ReadRequest) -> Generator[Message]:
+        yield from some_with_3d(next(given), 4)(request)
 
     load(replace(place, read=read), both)
     assert len(surveys.state("buildings")) == 6
     assert len(bodies_of(surveys, "buildings")) == 6
 
 
+@pytest.mark.usefixtures("file_size")
 @pytest.mark.parametrize("fault", [{"breaks": True}, {"first_lod": None}], ids=["file breaks", "database refuses 3D"])
 def test_what_fails_amid_a_file_leaves_nothing_staged(surveys: Surveys, fault: dict[str, Any]) -> None:
     parts = {"buildings": ("building", buildings([f"{i:02}" for i in range(12)]))}
@@ -131,3 +143,36 @@ def test_what_fails_amid_a_file_leaves_nothing_staged(surveys: Surveys, fault: d
     with surveys.catalogue.pool.connection() as connection:
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
         assert connection.execute(waiting).fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("large_file")
+@pytest.mark.parametrize("table", ["_0_r", "_0"], ids=["3D", "rows"])
+def test_a_connection_that_is_lost_before_its_commit_leaves_nothing_staged(surveys: Surveys, table: str) -> None:
+    parts = {"buildings": ("building", buildings([f"{i:02}" for i in range(12)]))}
+    place = surveys.place(parts)
+
+    def loses_connection(request: ReadRequest) -> Generator[Message]:
+        yield from some_with_3d(place.read, 2)(request)
+        with surveys.catalogue.pool.connection() as connection:
+            lose = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()"
+            lost = connection.execute(lose, (f'COPY "staging".%{table}" %',)).fetchone()
+        assert lost == (1,)
+
+    with pytest.raises(UnavailableError):
+        load(replace(place, read=loses_connection), surveys.request(parts))
+    assert surveys.staged_tables() == []
+
+
+@pytest.mark.usefixtures("large_file")
+def test_3d_that_a_killed_worker_had_committed_late_is_in_nobodys_way(surveys: Surveys) -> None:
+    parts = {"buildings": ("building", buildings(["a", "b"]))}
+    place = surveys.place(parts)
+
+    def meets_a_table(request: ReadRequest) -> Generator[Message]:
+        with surveys.catalogue.pool.connection() as connection:
+            (staged,) = surveys.staged_tables()
+            connection.execute(sql.SQL("CREATE TABLE {} (row bigint)").format(sql.Identifier("staging", f"{staged}_r")))
+        yield from some_with_3d(place.read, 2)(request)
+
+    load(replace(place, read=meets_a_table), surveys.request(parts))
+    assert len(bodies_of(surveys, "buildings")) == 2
