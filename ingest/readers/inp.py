@@ -28,6 +28,8 @@ from twin.errors import Text
 NODES, LINKS = "nodes", "links"
 FOOT_M, INCH_MM = 0.3048, 25.4
 _SAMPLED_BYTES = 1 << 20
+_UNDERSTOOD = frozenset({"COORDINATES", "VERTICES"})
+"""Sections whose lines are not kept once their places are."""
 
 Place = tuple[float, float]
 
@@ -76,7 +78,8 @@ def read_sections(content: MappedText, limits: Limits) -> Sections:
     bends: dict[str, list[Place]] = {}
     for link, place in _places(_rows(lines, ("VERTICES",))):
         bends.setdefault(link, []).append(place)
-    return Sections(lines, encoding, NamedNumbers(_places(_rows(lines, ("COORDINATES",))), 2), bends)
+    places = NamedNumbers(_places(_rows(lines, ("COORDINATES",))), 2)
+    return Sections({name: rows for name, rows in lines.items() if name not in _UNDERSTOOD}, encoding, places, bends)
 
 
 def _rows(lines: Mapping[str, PackedRows], names: Sequence[str]) -> SectionRows:

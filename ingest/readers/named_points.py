@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.freed_memory import give_back_freed_memory
 from ingest.names import loosely_spelled
 
 Name = str | None
@@ -57,7 +58,9 @@ class NamedPoints:
 
     @cached_property
     def _by_name(self) -> _Hashed:
-        return _Hashed(self._hashes(hash))
+        found = _Hashed(self._hashes(hash))
+        give_back_freed_memory()
+        return found
 
     @cached_property
     def _by_spelling(self) -> _Hashed:
@@ -72,7 +75,7 @@ class _Hashed:
     """Where each hash stands."""
 
     def __init__(self, hashes: npt.NDArray[np.int64]) -> None:
-        self._order = np.argsort(hashes, kind="stable")
+        self._order = np.argsort(hashes, kind="stable").astype(np.int32)
         self._hashes = hashes[self._order]
 
     def first(self, hashes: npt.NDArray[np.int64]) -> tuple[Places, npt.NDArray[np.bool_]]:
@@ -80,7 +83,7 @@ class _Hashed:
         if not len(self._order):
             return np.zeros(len(hashes), np.int64), np.zeros(len(hashes), np.bool_)
         at = np.minimum(np.searchsorted(self._hashes, hashes), len(self._order) - 1)
-        return self._order[at], self._hashes[at] == hashes
+        return self._order[at].astype(np.int64), self._hashes[at] == hashes
 
     def all(self, value: int) -> Iterator[int]:
         """Yield the places of one hash in the order of the list."""
