@@ -67,7 +67,7 @@ with open_stage(free_port()) as stage:
     path = stage.folder / Path(sys.argv[1]).name
     shutil.copyfile(sys.argv[1], path)
     with PeakMemory(os.getpid()) as memory:
-        _, accepted = stage.check(path, parts)
+        _, accepted = stage.check(path, parts, crs=sys.argv[3] or None)
 print(json.dumps([accepted, memory.peak_mib, memory.peak_of_data_mib, max(held) - held[0]]))
 '''
 
@@ -83,8 +83,9 @@ class Peaks:
     """What rules over all rows took beyond what was there before them."""
 
 
-def peaks_of(path: Path, *parts: tuple[str | None, str, str]) -> Peaks:
-    command = [sys.executable, "-c", _CHECK, str(path), json.dumps(parts)]
+def peaks_of(path: Path, *parts: tuple[str | None, str, str], crs: str = "") -> Peaks:
+    """Return the peaks of a check; ``crs`` is declared for a file that says none."""
+    command = [sys.executable, "-c", _CHECK, str(path), json.dumps(parts), crs]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
     accepted, *peaks = json.loads(done.stdout.splitlines()[-1])
     assert accepted > 0
