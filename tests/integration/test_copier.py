@@ -109,8 +109,8 @@ def test_more_datasets_than_are_filled_at_once_have_their_3d(surveys: Surveys) -
     place = surveys.place(parts)
     load(replace(place, read=some_with_3d(place.read, 2)), surveys.request(parts))
     for quarter in parts:
-        numbered = sorted(state[0] for state in surveys.state(quarter).values())
-        assert bodies_of(surveys, quarter) == numbered[:2]
+        fids = {key: state[0] for key, state in surveys.state(quarter).items()}
+        assert bodies_of(surveys, quarter) == [fids[key] for key in sorted(fids)[:2]]
 
 
 @pytest.mark.usefixtures("file_size")
