@@ -17,6 +17,7 @@ from ingest.checks.solids.plain_faces import FaceRoom, look_at_faces, make_face_
 from ingest.checks.solids.plain_faults import FaultRoom, ToldFaults, make_fault_room, tell_faults
 from ingest.checks.solids.plain_meetings import MeetingRoom, leave_clear_out, make_meeting_room
 from ingest.checks.solids.plain_pairs import PairRoom
+from ingest.checks.solids.plain_prisms import is_plain_prism
 from ingest.checks.solids.plain_shells import ShellRoom, look_at_shells, make_shell_room
 from ingest.checks.solids.plain_triangles import leave_flat_out, make_found_room
 from ingest.checks.solids.surfaces import Surfaces, UInt32s, lay_out, make_surfaces
@@ -87,10 +88,58 @@ def look_at_bodies(parts: Parts, limits: Limits, mended: Mask, seen: Seen) -> in
         make_face_room(), shells, pairs, make_workroom(), make_found_room(), make_meeting_room(), make_fault_room(),
         np.empty(most[FACE], np.bool_), np.empty(most[FACE], np.bool_), np.empty(most[SHELL], np.int64),
     )  # fmt: skip
-    count = 0
+    count, known = 0, -1
     for body in range(len(mended)):
+        if known >= 0 and _is_same(parts, body, known):
+            _tell_sound(parts, seen, body)
+            continue
+        before = count
         count = _look_at_body(s, parts, limits, mended[body], seen, body, room, count)
+        is_sound = count == before and not (seen.doubtful[body] or mended[body] or _is_any_open(parts, seen, body))
+        known = body if is_sound else -1
     return count
+
+
+@bare_kernel
+def _tell_sound(parts: Parts, seen: Seen, body: int) -> None:
+    for face in range(parts.start[body, FACE], parts.start[body + 1, FACE]):
+        seen.sound[face], seen.to_triangulate[face] = True, False
+
+
+@bare_kernel
+def _is_same(parts: Parts, body: int, other: int) -> bool:
+    """Tell whether a body is another one once more, as of levels of detail that were made of the same faces."""
+    start = parts.start
+    for column in range(6):
+        if start[body + 1, column] - start[body, column] != start[other + 1, column] - start[other, column]:
+            return False
+    shift = start[other, VERTEX] - start[body, VERTEX]
+    for k in range(start[body, VERTEX], start[body + 1, VERTEX]):
+        for axis in range(3):
+            if parts.vertices[k, axis] != parts.vertices[shift + k, axis]:
+                return False
+    return (
+        _are_same(parts.indices, start[body, INDEX], start[body + 1, INDEX], start[other, INDEX])
+        and _are_same(parts.ring_ends, start[body, RING], start[body + 1, RING], start[other, RING])
+        and _are_same(parts.face_ends, start[body, FACE], start[body + 1, FACE], start[other, FACE])
+        and _are_same(parts.shell_ends, start[body, SHELL], start[body + 1, SHELL], start[other, SHELL])
+    )
+
+
+@bare_kernel
+def _are_same(numbers: UInt32s, begin: int, end: int, first: int) -> bool:
+    for k in range(end - begin):  # noqa: SIM110  # numba has no all() of a generator
+        if numbers[begin + k] != numbers[first + k]:
+            return False
+    return True
+
+
+@bare_kernel
+def _is_any_open(parts: Parts, seen: Seen, body: int) -> bool:
+    is_open = False
+    for face in range(parts.start[body, FACE], parts.start[body + 1, FACE]):
+        is_open |= seen.to_triangulate[face]
+    return is_open
 
 
 @bare_kernel
@@ -102,6 +151,9 @@ def _look_at_body(s: Surfaces, parts: Parts, limits: Limits, is_mended: bool, se
         seen.doubtful[body] = True
         for face in range(first, first + faces):
             seen.sound[face], seen.to_triangulate[face], seen.told.code[face] = False, False, 0
+        return count
+    if not (is_mended or seen.doubtful[body]) and _is_prism(s, parts, limits, body, room):
+        _tell_sound(parts, seen, body)
         return count
     look_at_faces(
         s.xyz, s.corner, s.after, s.ring_start, s.face_ring, faces, limits.snap_m, limits.planarity_m, limits.least_cosine, room.faces,
@@ -142,3 +194,16 @@ def _look_at_body(s: Surfaces, parts: Parts, limits: Limits, is_mended: bool, se
     for pair in range(count, end):
         seen.pairs[pair, 0], seen.pairs[pair, 1] = first + seen.pairs[pair, 0], first + seen.pairs[pair, 1]
     return end
+
+
+@bare_kernel
+def _is_prism(s: Surfaces, parts: Parts, limits: Limits, body: int, room: _Room) -> bool:
+    """Tell whether a body that is laid out is one solid with one shell, and that a plainly sound prism."""
+    start = parts.start
+    faces, shells = start[body + 1, FACE] - start[body, FACE], start[body + 1, SHELL] - start[body, SHELL]
+    if shells != 1 or start[body + 1, SOLID] - start[body, SOLID] != 1 or np.int64(parts.shell_ends[start[body, SHELL]]) != faces:
+        return False
+    return is_plain_prism(
+        s, faces, limits.snap_m, limits.planarity_m, limits.least_cosine, room.faces.at, room.faces.box, room.faces.around,
+        room.shells.head, room.shells.parted,
+    )  # fmt: skip

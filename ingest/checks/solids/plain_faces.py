@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ingest.checks.solids.boxes import fill_around, meet_eight
 from ingest.checks.solids.ears import MOST_CORNERS, has_flat_ears
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
-from ingest.checks.solids.ordering import fill_around
 from ingest.checks.solids.plain_edges import CLEAR_M, are_clear, is_clear_about, is_inside, side
 from ingest.checks.solids.plain_fit import FITTED_M, is_fitted
 from ingest.checks.solids.plain_holes import holes_touch_soundly
 from ingest.checks.solids.plain_quads import is_flat_quad
 from ingest.checks.solids.planes import THIN_M
 from ingest.checks.solids.surfaces import Indices
-from twin.kernel import bare_kernel, eight_at_least, eight_at_most, kernel, trailing_noughts
+from twin.kernel import bare_kernel, kernel, trailing_noughts
 
 _MARGIN = 1 + 1e-9
 _THINNEST_M = 1e-3
@@ -289,7 +289,7 @@ def _is_simple(at: Floats, after: Indices, begin: int, count: int, box: Floats, 
     for j in range(1, count):
         near = np.uint64(0)
         for block in range(j // 8 + 1):
-            near |= _meet_eight(box, 8 * block, j) << np.uint64(8 * block)
+            near |= meet_eight(box, 8 * block, box, j) << np.uint64(8 * block)
         own = (np.uint64(after[begin + j - 1] == begin + j) << np.uint64(j - 1)) | (np.uint64(1) << np.uint64(after[begin + j] - begin))
         near &= ((np.uint64(1) << np.uint64(j)) - np.uint64(1)) & ~own
         while near != 0:
@@ -300,36 +300,22 @@ def _is_simple(at: Floats, after: Indices, begin: int, count: int, box: Floats, 
 
 
 @bare_kernel
-def _meet_eight(box: Floats, first: int, j: int) -> np.uint64:
-    """Return bits of which of eight boxes meet another one."""
-    x = eight_at_most(box, 0, first, box[1, j]) & eight_at_least(box, 1, first, box[0, j])
-    return x & eight_at_most(box, 2, first, box[3, j]) & eight_at_least(box, 3, first, box[2, j])
-
-
-@bare_kernel
 def _are_many_clear(at: Floats, after: Indices, begin: int, count: int, box: Floats, around: Floats) -> bool:
     """Tell it of more edges than a word has bits: only of those eight that have a box around them that meets an edge's."""
     fill_around(box, count, around)
     for j in range(1, count):
         for some in range(0, j // 8 + 1, 8):
-            blocks = _meet_eight_around(around, some, box, j)
+            blocks = meet_eight(around, some, box, j)
             while blocks != 0:
                 first = 8 * (some + trailing_noughts(blocks))
                 blocks &= blocks - np.uint64(1)
-                near = _meet_eight(box, first, j)
+                near = meet_eight(box, first, box, j)
                 while near != 0:
                     i = first + trailing_noughts(near)
                     near &= near - np.uint64(1)
                     if i < j and not are_clear(at, after, begin, i, j):
                         return False
     return True
-
-
-@bare_kernel
-def _meet_eight_around(around: Floats, first: int, box: Floats, j: int) -> np.uint64:
-    """Return bits of which of eight boxes of ``around`` meet one of ``box``."""
-    x = eight_at_most(around, 0, first, box[1, j]) & eight_at_least(around, 1, first, box[0, j])
-    return x & eight_at_most(around, 2, first, box[3, j]) & eight_at_least(around, 3, first, box[2, j])
 
 
 @bare_kernel
