@@ -163,3 +163,8 @@ def test_a_server_that_is_away_amid_a_check_is_told_of_until_it_is_back(desk: Vi
     is_away = False
     expect(section(desk.page, "findings")).to_contain_text("读入 1 行")
     expect(section(desk.page, "failure")).to_have_count(0)
+
+
+def test_what_is_refused_before_it_was_sent_says_why(desk: Viewer, tmp_path: Path) -> None:
+    begin_upload(desk, heavy_survey(tmp_path, "建筑物.geojson"), "twin_not-a-token")
+    expect(section(desk.page, "failure")).to_contain_text("令牌无效")
