@@ -18,10 +18,12 @@ _AT_ONCE = 2
 _SETTINGS = """
 SET LOCAL max_parallel_maintenance_workers = 0;
 SET LOCAL max_parallel_workers_per_gather = 0;
-SET LOCAL client_connection_check_interval = '1s'
+SET LOCAL client_connection_check_interval = '1s';
+SET LOCAL synchronous_commit = off
 """
 """Of two statements beside each other none has helpers: what these share out costs more than it saves. And none goes on for a client
-that is no more: whoever cleans up after it would wait for the statement."""
+that is no more: whoever cleans up after it would wait for the statement. Its end does not wait for the log: what is accepted is logged
+behind it."""
 _ANSWER_S = 5.0
 """Within which PostgreSQL takes note that it is to stop."""
 _AGAIN_S = 0.1

@@ -80,6 +80,7 @@ class _Table:
         self._filling = ExitStack()
         try:
             self._connection.execute(WRITE_BACK)
+            self._connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")  # others index beside it
             self.write: FillBeside = self._filling.enter_context(representations.filling_for_good(self._connection, staging, suffix))
         except BaseException:
             self._connection.close()

@@ -194,7 +194,7 @@ def stage_for_good(
 def filling_for_good(
     connection: Connection, staging: Staging, suffix: str
 ) -> Iterator[Callable[[pa.RecordBatch, pa.RecordBatch, Room], None]]:
-    """Make the table of that ``suffix`` beside a first load, to become a partition, and give the block what copies into it.
+    """Make the table of that ``suffix`` beside a first load, to become a partition, give the block what copies into it, and index it.
 
     That takes what stands beside the rows of a batch, the batch with their numbers and fids, and the room to put it together in. All goes
     through one COPY, the connection's business until the block ends.
@@ -205,6 +205,7 @@ def filling_for_good(
     connection.execute(table.query("create_for_good", staging, definitions=table.definitions))
     with _filling(connection, staging, table, with_fid=True, freeze=True) as write:
         yield lambda rows, batch, room: write(_with_fids(rows, batch), room)
+    connection.execute(table.query("index_key", staging))
 
 
 def _with_fids(rows: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -20,7 +20,7 @@ INSERT INTO catalog.source_header (hash, crs, document) VALUES (%(hash)s, %(crs)
 DELETE FROM {beside} AS b WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.fid = b.fid)
 
 -- name: index_key
-CREATE UNIQUE INDEX {key_index} ON {beside} ({key})
+CREATE UNIQUE INDEX IF NOT EXISTS {key_index} ON {beside} ({key})
 
 -- name: add_key
 ALTER TABLE {beside} ADD PRIMARY KEY USING INDEX {key_index}

@@ -30,8 +30,9 @@ BESIDE: Mapping[str, str] = {"_r": "faces", "_d": "document"}
 Mode = Literal["replace", "delta", "area", "edit", "derive", "rollback"]
 """``edit``: single features, said by their numbers and not found by key or place (ingest.edits)."""
 
-WRITE_BACK: LiteralString = "SET LOCAL backend_flush_after = 128"
-"""Of what a COPY has put out of its ring of pages each megabyte is on its way to the disk at once; the commit waits for the rest."""
+WRITE_BACK: LiteralString = "SET LOCAL backend_flush_after = 128; SET LOCAL synchronous_commit = off"
+"""Of what a COPY has put out of its ring of pages each megabyte is on its way to the disk at once; the commit waits for the rest, but not
+for the log, in which what is accepted stands behind it."""
 
 _ROUGH_TARGET = 10
 """Of statistics: three thousand rows are looked at, a tenth of what is usual."""
@@ -292,6 +293,7 @@ def analyse(connection: Connection, staging: Staging) -> None:
     What it is to know of them when they are matched or published, places too, comes with the indexes (`ingest.indexing`).
     """
     values = columns([c for c in staging.copied if c not in ("geom", "extra")])
+    connection.execute("SET LOCAL synchronous_commit = off")  # what is accepted is logged behind it
     connection.execute(sql.SQL("SET LOCAL default_statistics_target = {}").format(sql.Literal(_ROUGH_TARGET)))
     connection.execute(sql.SQL("ANALYZE {} ({})").format(staging.table, values))
     connection.execute("SET LOCAL default_statistics_target = DEFAULT")
