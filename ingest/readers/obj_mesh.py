@@ -25,6 +25,8 @@ _SRGB_GAMMA = 2.2
 _LIBRARY, _FOLDER = ".mtl", "\n"
 """How libraries end, and what no name holds: it parts the folder of a library from a picture."""
 _OPTION = re.compile(r"^-\w+$")
+_NOT_THERE = frozenset({"model-content-missing", "model-uri-outside"})
+"""Why another place is looked at; what is there and may not be unpacked is refused."""
 type ReadFile = Callable[[str], bytes]
 
 
@@ -155,8 +157,8 @@ def _libraries(names: str, read_file: ReadFile) -> Iterator[tuple[str, bytes]]:
     several = [f"{name}{_LIBRARY}" for name in re.split(rf"{re.escape(_LIBRARY)}(?:\s+|$)", names, flags=re.IGNORECASE) if name]
     try:
         yield names, read_file(names)
-    except TwinError:
-        if len(several) < 2:
+    except TwinError as error:
+        if error.code not in _NOT_THERE or len(several) < 2:
             raise
         yield from ((name, read_file(name)) for name in several)
 
@@ -168,7 +170,9 @@ def _beside_library(file: str, read_file: ReadFile) -> bytes:
         return read_file(picture)
     try:
         return read_file(f"{folder}/{picture}")
-    except TwinError:
+    except TwinError as error:
+        if error.code not in _NOT_THERE:
+            raise
         return read_file(picture)
 
 

@@ -21,7 +21,7 @@ from tests.textured_city import zipped
 from twin.errors import RejectedError
 
 Change = Callable[[bytes], bytes]
-_SHEET, _STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+_SHEET, _EMPTY, _STRINGS, _STYLES = "xl/worksheets/sheet1.xml", "xl/worksheets/sheet5.xml", "xl/sharedStrings.xml", "xl/styles.xml"
 _PREFIXED = b'<worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
 FIRST_DAY = dt.datetime(2020, 1, 1)  # noqa: DTZ001  # as workbooks have it
 _HEADER = ["管点编号", "特征", "X", "Y", "地面高程", "日期", "备注"]
@@ -71,8 +71,8 @@ def with_shared_texts(path: Path) -> Path:
 
 
 def changed(path: Path, **changes: Change) -> Path:
-    """Write the file anew, parts changed: ``sheet`` and ``strings``."""
-    parts = {_SHEET: changes.get("sheet"), _STRINGS: changes.get("strings")}
+    """Write the file anew, parts changed: ``sheet``, ``empty`` (a sheet), ``strings`` and ``styles``."""
+    parts = {_SHEET: changes.get("sheet"), _EMPTY: changes.get("empty"), _STRINGS: changes.get("strings"), _STYLES: changes.get("styles")}
     with zipfile.ZipFile(path) as source:
         files = {name: source.read(name) for name in source.namelist()}
     return zipped(path, {name: content if (change := parts.get(name)) is None else change(content) for name, content in files.items()})
@@ -129,6 +129,8 @@ SPELLINGS: dict[str, dict[str, Change]] = {
     "texts in other quotes": {"sheet": lambda x: re.sub(rb't="s"', b"t='s'", x)},
     "a comment between texts": {"strings": lambda x: x.replace(b"</si>", b"</si><!-- <si> -->", 2)},
     "elements between texts": {"strings": lambda x: x.replace(b"</si>", b"</si><extLst></extLst>", 1)},
+    "more styles than go along with each piece": {"styles": lambda x: x.replace(b"<fonts", b" " * 13_000 + b"<fonts", 1)},
+    "a longer head than goes along with each piece": {"sheet": lambda x: x.replace(b"<sheetData>", b" " * 13_000 + b"<sheetData>", 1)},
 }  # fmt: skip
 
 
@@ -143,9 +145,16 @@ def test_what_is_spelled_otherwise_is_read_whole(tmp_path: Path, wholes: list[in
     assert [name, numbers, columns, lines] == [*expected[0][:2], expected[0][3], expected[1]]
 
 
+def _no_rows(sheet: bytes, spelling: bytes) -> bytes:
+    assert sheet.count(b"<sheetData></sheetData>") == 1
+    return sheet.replace(b"<sheetData></sheetData>", spelling)
+
+
 REGULAR: dict[str, dict[str, Change]] = {
     "empty cells that name a text": {"sheet": lambda x: x.replace(b"</row>", b'<c r="Z9" t="s"/></row>', 1)},
     "empty rows": {"sheet": lambda x: x.replace(b"</sheetData>", b'<row r="905"/><row r="906" spans="1:2"></row></sheetData>')},
+    "no rows as Excel writes it": {"empty": lambda x: _no_rows(x, b"<sheetData/>")},
+    "no rows with space": {"empty": lambda x: _no_rows(x, b"<sheetData />")},
     "texts with attributes": {"strings": lambda x: x.replace(b"<si>", b'<si a="b">', 5)},
     "a text that is nothing": {"strings": lambda x: x.replace(b"</sst>", b"<si/></sst>")},
 }

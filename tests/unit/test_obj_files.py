@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.protocol import ModelHeader, PartRequest, ReadRequest
+from ingest.readers.archive import Archive
 from ingest.readers.choice import choose_reader
 from twin.errors import RejectedError
 from twin.featuretypes.loader import load_feature_types
@@ -33,7 +34,7 @@ f 1/1 2/2 3/3 4/4
 
 
 def header_of(folder: Path, files: dict[str, str | bytes]) -> ModelHeader:
-    with zipfile.ZipFile(folder / "m.zip", "w") as archive:
+    with zipfile.ZipFile(folder / "m.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     request = ReadRequest(folder / "m.zip", (PART,), 4549, crs="EPSG:4549")
@@ -75,3 +76,25 @@ def test_a_library_that_is_not_there_is_named(tmp_path: Path, library: str, code
     with pytest.raises(RejectedError) as refused:
         header_of(tmp_path, {"m/a.obj": ROOF.format(library), "m/roof.mtl": LIBRARY, "m/tex.png": PICTURE})
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [{"m/roof.mtl other.mtl": ROOF.format("roof.mtl other.mtl")}, {"m/mat/tex.png": ROOF.format("mat/roof.mtl")}],
+    ids=["library", "picture"],
+)
+def test_what_unpacks_to_too_much_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bomb: dict[str, str]) -> None:
+    """A file of such a name is there, so no other is looked for; each line that names it would unpack it once more."""
+    ((name, model),) = bomb.items()
+    unpacked = list[str]()
+    as_it_was = Archive.read
+
+    def counted(archive: Archive, entry: str) -> bytes:
+        unpacked.append(entry)
+        return as_it_was(archive, entry)
+
+    monkeypatch.setattr(Archive, "read", counted)
+    files: dict[str, str | bytes] = {"m/a.obj": model + model.splitlines()[0] + "\n", "m/roof.mtl": LIBRARY, "m/mat/roof.mtl": LIBRARY}
+    with pytest.raises(RejectedError) as refused:
+        header_of(tmp_path, {**files, "m/other.mtl": "newmtl b\n", "m/tex.png": PICTURE, name: bytes(11 << 20)})
+    assert (refused.value.code, unpacked.count(name), unpacked[-1]) == ("zip-bomb", 1, name)
