@@ -28,8 +28,8 @@ class MapConversion:
     height: float
     abscissa: float = 1.0
     ordinate: float = 0.0
-    names_unit: bool = True
-    """Whether the CRS says that its unit is the metre, as it need not."""
+    unit: str | None = "METRE"
+    """What the CRS says its unit is (METRE, MILLI METRE), as it need not."""
     scale: float = 0.001
 
 
@@ -67,12 +67,13 @@ def write_house(path: Path, place: MapConversion | None) -> dict[str, str]:
 
 
 def _georeference(model: ifcopenshell.file, place: MapConversion) -> None:
+    prefix, _, unit = (place.unit or "").rpartition(" ")
     ifcopenshell.api.georeference.add_georeferencing(model)
     ifcopenshell.api.georeference.edit_georeferencing(
         model,
         projected_crs={
             "Name": place.crs,
-            "MapUnit": model.createIfcSIUnit(None, "LENGTHUNIT", None, "METRE") if place.names_unit else None,
+            "MapUnit": model.createIfcSIUnit(None, "LENGTHUNIT", prefix or None, unit) if unit else None,
         },
         coordinate_operation={
             "Eastings": place.eastings,

@@ -53,6 +53,10 @@ _IN_GRID_UNITS = _UnitNote(
     "placed by the map conversion of the model; eastings, northings and height are taken in the unit of the CRS, the model itself in"
     " {unit_m:g} m: only so it lies where the CRS is used; look at it",
 )
+_BY_SIZE = Text(
+    zh="；比例（Scale）与模型、地图的单位不符，未采用，模型保持自身尺寸，请核对",
+    en="; its scale is not that of the units of model and map and is passed over, the model keeps its size: look at it",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +91,32 @@ def placement_of(model: ifcopenshell.file, *, declared: bool) -> Placement:
 def _by_map_conversion(model: ifcopenshell.file, crs: str, scale: float) -> Placement:
     ends = [(0.0, 0.0, 0.0), *np.eye(3) / scale]
     placed = np.array([ifcopenshell.util.geolocation.auto_xyz2enh(model, *map(float, end)) for end in ends], dtype=np.float64)
-    unit_m, origin, axes = _map_unit_m(model, scale), placed[0], placed[1:] - placed[0]
+    unit_m, origin = _map_unit_m(model, scale), placed[0]
     grid_m = pyproj.CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
     to_grid = unit_m / grid_m
+    axis_unit_m = _axis_unit_m(placed[1:] - placed[0], (unit_m, grid_m, scale))
+    axes = (placed[1:] - placed[0]) * np.array([axis_unit_m / grid_m, axis_unit_m / grid_m, axis_unit_m])
+    odd = Text("", "") if np.isclose(axis_unit_m, unit_m) else _BY_SIZE
     if np.isclose(to_grid, 1.0, rtol=_SCALE_SHARE) or _lies_in_use(crs, origin) == _lies_in_use(crs, origin * to_grid):
         # positions stay in the units of the CRS; heights come in metres whatever the map's unit
-        return Placement(crs, assumed=False, origin=origin * [1.0, 1.0, unit_m], axes=axes * [1.0, 1.0, unit_m], note=_BY_MAP)
+        return Placement(crs, assumed=False, origin=origin * [1.0, 1.0, unit_m], axes=axes, note=_joined(_BY_MAP, odd))
     is_scaled = _lies_in_use(crs, origin * to_grid)
     factors = np.array([to_grid, to_grid, unit_m])
     note = (_IN_MAP_UNITS if is_scaled else _IN_GRID_UNITS).format(unit_m)
-    return Placement(crs, assumed=False, origin=origin * factors if is_scaled else origin, axes=axes * factors, note=note)
+    return Placement(crs, assumed=False, origin=origin * factors if is_scaled else origin, axes=axes, note=_joined(note, odd))
+
+
+def _joined(first: Text, then: Text) -> Text:
+    return Text(first.zh + then.zh, first.en + then.en)
+
+
+def _axis_unit_m(axes: FloatArray, units_m: Sequence[float]) -> float:
+    """Return in which of ``units_m`` axes are along which a metre of the model is one; the first where it is in none.
+
+    A scale should lead to the unit that the map names; some lead to that of the CRS, or to none.
+    """
+    length = float(np.linalg.norm(axes[0]))
+    return next((unit_m for unit_m in units_m if np.isclose(length * unit_m, 1.0, rtol=_SCALE_SHARE)), units_m[0])
 
 
 def _lies_in_use(crs: str, position: FloatArray) -> bool:

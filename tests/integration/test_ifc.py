@@ -47,8 +47,8 @@ def test_a_house_comes_in_whole_and_stands_where_its_map_conversion_says(databas
 
 
 def test_a_scale_to_metres_says_the_unit_of_a_map_that_names_none(tmp_path: Path) -> None:
-    for names_unit in (True, False):
-        write_house(path := tmp_path / "house.ifc", replace(_PLACE, names_unit=names_unit))
+    for unit in ("METRE", None):
+        write_house(path := tmp_path / "house.ifc", replace(_PLACE, unit=unit))
         assert Layer(path, "storey", "storey").columns["floor_elevation_m"] == [4.5, 7.5]
         west, south, east, north = Layer(path, "space", "space").shapes[0].bounds
         assert max(east - west, north - south) < 10.0
@@ -63,13 +63,39 @@ def test_a_map_without_unit_and_scale_is_read_in_the_unit_that_leads_into_the_ar
 ) -> None:
     """In millimetres as the model, as the standard has it, or in metres as many programs write it: a house of 5 m is one either way."""
     place = replace(_PLACE, eastings=_PLACE.eastings * factor, northings=_PLACE.northings * factor, height=_PLACE.height * factor)
-    write_house(path := tmp_path / "house.ifc", replace(place, names_unit=False, scale=1.0))
+    write_house(path := tmp_path / "house.ifc", replace(place, unit=None, scale=1.0))
     assert Layer(path, "storey", "storey").columns["floor_elevation_m"] == [4.5, 7.5]
     layer = Layer(path, "space", "space")
     west, south, east, north = layer.shapes[0].bounds
     assert max(east - west, north - south) < 10.0
     assert abs(west - _PLACE.eastings) + abs(south - _PLACE.northings) < 20.0
     assert any(said in note.en for note in layer.source.notes)
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "factor", "is_odd"),
+    [
+        ("MILLI METRE", 1.0, 1000.0, False),
+        ("MILLI METRE", 1.0, 1.0, False),
+        ("MILLI METRE", 0.001, 1000.0, True),
+        ("MILLI METRE", 0.001, 1.0, True),
+        ("METRE", 0.001, 1.0, False),
+        ("METRE", 1.0, 1.0, True),
+    ],
+)
+def test_a_house_keeps_its_size_and_place_whatever_unit_its_map_names(
+    tmp_path: Path, unit: str, scale: float, factor: float, is_odd: bool
+) -> None:
+    """Also where unit and scale say the same twice, or neither: a house of 5 m is none of 5 mm or 5 km."""
+    place = replace(_PLACE, eastings=_PLACE.eastings * factor, northings=_PLACE.northings * factor, height=_PLACE.height * factor)
+    write_house(path := tmp_path / "house.ifc", replace(place, unit=unit, scale=scale))
+    assert Layer(path, "storey", "storey").columns["floor_elevation_m"] == [4.5, 7.5]
+    layer = Layer(path, "space", "space")
+    assert any("its scale is not that" in note.en for note in layer.source.notes) is is_odd
+    room = layer.shapes[0]
+    assert room.area == pytest.approx(20.0, abs=1e-3)
+    west, south, _, _ = room.bounds
+    assert abs(west - _PLACE.eastings) + abs(south - _PLACE.northings) < 20.0
 
 
 def test_a_model_that_stands_nowhere_needs_a_declared_crs(open_folder: Path, database_url: str) -> None:
