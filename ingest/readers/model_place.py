@@ -67,10 +67,7 @@ def model_place(content: bytes) -> ModelPlace | None:
     srs = unicodedata.normalize("NFKC", document.findtext("SRS") or "").strip()
     origin = _origin(document.findtext("SRSOrigin") or "0,0,0")
     if (plane := _ENU.match(srs)) is not None:
-        latitude, longitude = (float(v) for v in plane.groups())
-        if abs(latitude) > 90.0 or abs(longitude) > 180.0:
-            raise _unclear(f"SRS {srs[:80]!r}: latitude comes first", f"SRS {srs[:80]!r}：纬度在前")
-        return ModelPlace(GEODETIC, origin, (latitude, longitude))
+        return ModelPlace(GEODETIC, origin, _touching(plane, srs))
     if not srs:
         return ModelPlace(None, origin)
     try:
@@ -78,6 +75,17 @@ def model_place(content: bytes) -> ModelPlace | None:
     except pyproj.exceptions.CRSError as error:
         raise _unclear(f"SRS {srs[:80]!r}", f"SRS {srs[:80]!r}") from error
     return ModelPlace(srs, origin)
+
+
+def _touching(plane: re.Match[str], srs: str) -> tuple[float, float]:
+    """Return latitude and longitude where a plane touches the ellipsoid."""
+    try:
+        latitude, longitude = (float(v) for v in plane.groups())
+    except ValueError as error:
+        raise _unclear(f"SRS {srs[:80]!r} is not two numbers", f"SRS {srs[:80]!r} 不是两个数") from error
+    if abs(latitude) > 90.0 or abs(longitude) > 180.0:
+        raise _unclear(f"SRS {srs[:80]!r}: latitude comes first", f"SRS {srs[:80]!r}：纬度在前")
+    return latitude, longitude
 
 
 def _origin(text: str) -> tuple[float, float, float]:

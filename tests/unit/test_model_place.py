@@ -41,6 +41,8 @@ def test_metadata_without_a_crs_leave_it_to_be_declared_and_keep_their_origin() 
         ("EPSG:4549", "497,000.5,3520000,0", "is not three numbers"),
         ("EPSG:4549", "1,2,inf", "not finite"),
         ("ENU:119.9,31.8", "0,0,0", "latitude comes first"),
+        ("ENU:31.7.4,119.9", "0,0,0", "is not two numbers"),
+        ("ENU:-,+", "0,0,0", "is not two numbers"),
         ("Local", "0,0,0", "SRS 'Local'"),
     ],
 )
