@@ -12,4 +12,5 @@ def remark_findings(batch: SourceBatch, feature_type: FeatureType, layer: str) -
     if not batch.remarks:
         return ()
     severities = Severities.of(feature_type)
-    return tuple(Finding(r.rule, severities.of_rule(r.rule), int(batch.rows[r.index]), r.message, layer) for r in batch.remarks)
+    rows = (None if r.index is None else int(batch.rows[r.index]) for r in batch.remarks)
+    return tuple(Finding(r.rule, severities.of_rule(r.rule), row, r.message, layer) for r, row in zip(batch.remarks, rows, strict=True))

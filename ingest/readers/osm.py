@@ -104,9 +104,12 @@ class OsmLayer:
                 waiting = SourceBatch(made.rows, made.geometry, columns, made.faults)
                 first += batch.num_rows
         if waiting is not None:
-            yield replace(waiting, remarks=self._remarks(areas, len(waiting.rows) - 1)) if len(waiting.rows) else waiting
+            yield replace(waiting, remarks=self._remarks(areas, len(waiting.rows) - 1 if len(waiting.rows) else None))
+        elif remarks := self._remarks(areas, None):
+            nothing = {column: pa.array([], pa.string()) for column in self.source.columns}
+            yield SourceBatch(np.empty(0, np.int64), np.empty(0, object), nothing, remarks=remarks)
 
-    def _remarks(self, areas: set[str], index: int) -> tuple[Remark, ...]:
+    def _remarks(self, areas: set[str], index: int | None) -> tuple[Remark, ...]:
         """Return what is to be said of relations with the tags of which no area came."""
         if self._layer != _LAYERS["MultiPolygon"]:
             return ()

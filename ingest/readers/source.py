@@ -48,7 +48,8 @@ class Fault:
 class Remark:
     """What the reader has to say of a row it takes: position in the batch, rule id and what."""
 
-    index: int
+    index: int | None
+    """None: of the layer, of which no row is taken."""
     rule: str
     message: Text
 

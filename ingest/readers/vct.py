@@ -127,6 +127,9 @@ class VctLayer:
             first += len(batch)
         if waiting is not None:
             yield replace(waiting, remarks=_remarks(unread, len(waiting.rows) - 1))
+        elif unread:
+            nothing = {column: pa.array([], pa.string()) for column in columns}
+            yield SourceBatch(np.empty(0, np.int64), np.empty(0, object), nothing, remarks=_remarks(unread, None))
 
     def _own(self, records: Iterator[Record], known: frozenset[str], unread: Counter[str]) -> Iterator[Record]:
         """Yield the records of the layer; those whose code no layer has are counted: of lines it is of what polygons are made of."""
@@ -137,7 +140,7 @@ class VctLayer:
                 unread[record.code] += 1
 
 
-def _remarks(unread: Counter[str], index: int) -> tuple[Remark, ...]:
+def _remarks(unread: Counter[str], index: int | None) -> tuple[Remark, ...]:
     if not unread:
         return ()
     codes = ", ".join(sorted(unread)[:_MOST_NAMED])

@@ -310,6 +310,15 @@ def test_what_is_not_read_is_told(tmp_path: Path) -> None:
     assert "1 个要素的代码（2001019999）不属于任何要素表，未读取" in [f.message.zh for f in batch.findings if f.rule == "reading"]
 
 
+def test_what_is_not_read_is_told_where_nothing_else_is_there(tmp_path: Path) -> None:
+    """No record is left with the code of the table: 5 of the parcels are of none."""
+    text = (HEAD + TABLES + GEOMETRY).replace("2001010100\nunkown", "2001019999\nunkown")
+    _, batch, end = rows(written(tmp_path, text), "地类图斑", "parcel")
+    assert (end.rows, batch.table.num_rows) == (0, 0)
+    [said] = [f for f in batch.findings if f.rule == "reading"]
+    assert (said.row, said.message.zh) == (None, "5 个要素的代码（2001019999）不属于任何要素表，未读取")
+
+
 def test_polygons_are_made_of_the_lines_they_refer_to(tmp_path: Path) -> None:
     left, right, direct, opened, curved = shapes(written(tmp_path), "地类图斑", "land_use_plan")
     assert left is not None
@@ -375,6 +384,7 @@ def test_the_crs_follows_datum_meridian_and_coordinates(tmp_path: Path, old: str
 def test_a_name_counts_for_more_than_figures_and_is_reported_against_them(tmp_path: Path, flattening: str, notes: list[str]) -> None:
     text = (HEAD + TABLES + GEOMETRY).replace("298.257222101", flattening)
     reader = choose_reader(ReadRequest(written(tmp_path, text), (), storage_srid=4549))
+    assert isinstance(reader, Vct)
     layer = reader.open(PartRequest("CLKZD", TYPES["survey_control"], "d"))
     assert [note.en for note in layer.source.notes] == [*notes, "annotations are not read"]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.protocol import PartRequest, ReadRequest
+from ingest.protocol import PartBatch, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.readers.osm import OsmPbf
 from ingest.readers.osm_relations import tagged_relations
+from ingest.reading import read_parts
 from twin.featuretypes.loader import load_feature_types
 
 EXTRACT = Path(__file__).parents[1] / "data" / "relations.osm.pbf"
@@ -30,6 +32,20 @@ def test_relations_without_all_their_members_are_named() -> None:
     (remark,) = [remark for batch in batches for remark in batch.remarks]
     assert "4 relations with these tags (r2, r3, r4, r8" in remark.message.en
     assert remark.index == len(batches[-1].rows) - 1
+
+
+@pytest.mark.filterwarnings("ignore:Non closed ring")
+def test_relations_are_named_also_where_none_gives_an_area() -> None:
+    reader = choose_reader(ReadRequest(EXTRACT, (), storage_srid=4549))
+    assert isinstance(reader, OsmPbf)
+    cut = replace(BUILDING, osm_tags=("name=open ring", "name=missing member"))
+    batches = list(reader.open(PartRequest(None, cut, "d")).batches())
+    assert sum(len(batch.rows) for batch in batches) == 0
+    [remark] = [remark for batch in batches for remark in batch.remarks]
+    assert "2 relations with these tags (r2, r3" in remark.message.en
+    request = ReadRequest(EXTRACT, (PartRequest(None, cut, "d"),), storage_srid=4549)
+    told = [finding for message in read_parts(reader, request) if isinstance(message, PartBatch) for finding in message.findings]
+    assert [(finding.rule, finding.row) for finding in told] == [("reading", None)]
 
 
 @pytest.mark.parametrize(
