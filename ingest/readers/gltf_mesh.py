@@ -112,18 +112,18 @@ class _Gltf:
         )
 
     def _texture(self, primitive: Mapping[str, Any], attributes: Mapping[str, int]) -> npt.NDArray[np.float32] | None:
-        """Return where each vertex lies in its picture, with what KHR_texture_transform says; RejectedError for one that turns it."""
+        """Return where each vertex lies in its picture, with what KHR_texture_transform says."""
         materials = self._json.get("materials", [])
         material = materials[primitive["material"]] if "material" in primitive else {}
         texture = material.get("pbrMetallicRoughness", {}).get("baseColorTexture", {})
         transform = texture.get("extensions", {}).get("KHR_texture_transform", {})
-        if transform.get("rotation"):
-            raise _extension(self._where, "KHR_texture_transform (rotation)")
         name = f"TEXCOORD_{int(transform.get('texCoord', texture.get('texCoord', 0)))}"
         if name not in attributes:
             return None
-        moved = self._accessor(attributes[name]) * np.array(transform.get("scale", (1, 1))) + np.array(transform.get("offset", (0, 0)))
-        return moved.astype(np.float32)
+        turn = float(transform.get("rotation", 0.0))
+        turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])  # v is downwards: anticlockwise as one looks at it
+        scaled = self._accessor(attributes[name]) * np.array(transform.get("scale", (1, 1)))
+        return (scaled @ turned + np.array(transform.get("offset", (0, 0)))).astype(np.float32)
 
     def _accessor(self, number: int) -> npt.NDArray[Any]:
         """Return the values of an accessor, (count, width), normalised integers as numbers."""
