@@ -102,7 +102,7 @@ def _as_large(places: FloatArray, area: DeploymentArea | None) -> list[str]:
         return [*web, *_of_zone(int(np.nanmedian(east) // 1e6))]
     if area is None:
         return web if min(share_within(east, _WEB_X_CHINA_M), share_within(north, _WEB_Y_CHINA_M)) >= FITS else []
-    own = [f"EPSG:{area.storage.srid}"] if area.storage.srid not in ZONED else []
+    own = [f"EPSG:{_without_zone(area.storage.srid)}"]
     if not area.extent_known:  # a grid's area of use is half a country: belts and zones beside it put anything from anywhere into it
         return [*own, *web]
     belts = _belts(area) if is_northing and datum_equivalent(area.storage.crs) == "CGCS2000" else []
@@ -115,6 +115,14 @@ def _of_zone(zone: int) -> list[str]:
         return [f"EPSG:{code + zone - first}"]
     first, code = _FIRST_ZONE_6
     return [f"EPSG:{code + zone - first}"] if first <= zone <= first + 10 else []
+
+
+def _without_zone(code: int) -> int:
+    """Return the grid of the same meridian whose eastings begin without the number of its zone; any other grid as it is."""
+    if code not in ZONED:
+        return code
+    is_three = code >= _FIRST_ZONE_3[1]
+    return code + (_FIRST_MERIDIAN_3[1] - _FIRST_ZONE_3[1] if is_three else _FIRST_MERIDIAN_6[1] - _FIRST_ZONE_6[1])
 
 
 def _belts(area: DeploymentArea) -> list[str]:

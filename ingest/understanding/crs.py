@@ -189,9 +189,10 @@ def _refused(stated: Stated) -> Evidence | None:
 def _nowhere(fits: list[Fit], area: DeploymentArea) -> Text:
     zh = "；".join(f"按 {f.crs} 偏{_off(f, area).zh}" for f in elsewhere(fits))
     en = "; ".join(f"as {f.crs} they would lie {_off(f, area).en}" for f in elsewhere(fits))
+    off = Text(f"（{zh}）", f" ({en})") if zh else Text("", "")
     return Text(
-        f"文件未说明坐标系，数值与本市不符（{zh}）。可能是城市独立坐标系（X-LOCAL:名称），请声明",
-        f"The file does not say its CRS, and no usual one puts it in the city ({en}). It may be a city's own (X-LOCAL:name): declare it",
+        f"文件未说明坐标系，数值与本市不符{off.zh}。可能是城市独立坐标系（X-LOCAL:名称），请声明",
+        f"The file does not say its CRS, and no usual one puts it in the city{off.en}. It may be a city's own (X-LOCAL:name): declare it",
     )
 
 

@@ -15,6 +15,8 @@ _REPLACEMENT = "\ufffd"
 _CLEARLY_BETTER = 0.3
 _MOST_BROKEN = 0.3
 """A text that a field's width cuts ends in half a character; one that is whole in another encoding has more that are none."""
+_WHOLE_BEFORE_CUT = 2
+"""After so many whole characters half a one at the end is what a width cut; after one it may be the third byte of another encoding's."""
 _TOLD, _BY_RULE, _ASCII = 0.9, 0.99, 0.99
 _FIXED = frozenset({"utf-8", "utf8", "utf-8-sig"})
 
@@ -65,8 +67,14 @@ def _read_again(texts: Sequence[str], encoding: str, codec: str) -> list[str]:
         again = [t.encode(encoding).decode(codec, "replace") for t in texts if _REPLACEMENT not in t]
     except (UnicodeError, LookupError):
         return []
-    others = [c for text in again for c in text if c > "\x7f"]
+    others = [c for text in again for c in _uncut(text)]
     return again if others.count(_REPLACEMENT) <= _MOST_BROKEN * len(others) else []
+
+
+def _uncut(text: str) -> str:
+    """Return the non-ASCII characters of a text without the half one at which a field's width cuts it."""
+    others = "".join(c for c in text if c > "\x7f")
+    return others[:-1] if text.endswith(_REPLACEMENT) and len(others) > _WHOLE_BEFORE_CUT else others
 
 
 def _is_common(character: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pyproj
@@ -207,10 +208,30 @@ def test_a_city_without_extent_has_its_own_grid_and_degrees() -> None:
     assert (found.value, found.gainsays) == ("EPSG:4549", True)
 
 
+@pytest.mark.parametrize(("zoned", "plain"), [(4528, "EPSG:4549"), (4498, "EPSG:4509"), (4533, "EPSG:4554"), (4491, "EPSG:4502")])
+def test_a_city_stored_with_zone_numbers_and_without_extent_knows_its_meridian_without_them(zoned: int, plain: str) -> None:
+    west, south, east, north = deployment_area(zoned, None).box_deg
+    places = in_crs(city_points(14, centre=((west + east) / 2, (south + north) / 2)), plain)
+    found, axes = crs_evidence(None, sample(places), deployment_area(zoned, None))
+    assert (found.value, axes, 0.3 < found.confidence < 0.6) == (plain, "xy", True)
+
+
+@pytest.mark.parametrize("storage", [4528, 4549])
+@pytest.mark.parametrize("place", [(12.0, 7.0), (5e6, 5e6), (24_500_000.0, 3_520_000.0), (1e9, 1e9)])
+def test_what_fits_nowhere_is_told_without_empty_brackets(storage: int, place: tuple[float, float]) -> None:
+    places = np.random.default_rng(9).normal(place, 900.0, (100, 2))
+    for extent in (None, (119.1, 31.1, 120.3, 32.1)):
+        found, _ = crs_evidence(None, sample(places), deployment_area(storage, extent))
+        assert found.value is None
+        assert "()" not in found.text.en
+        assert "（）" not in found.text.zh
+
+
 def packed(decimal: FloatArray) -> FloatArray:
     """31.8108 as 31.4839: 31°48′39″."""
     whole, minutes = np.floor(decimal), np.floor(decimal % 1 * 60)
-    return np.round(whole + minutes / 100 + (decimal % 1 * 60 - minutes) * 60 / 1e4, 6)
+    written: FloatArray = np.round(whole + minutes / 100 + (decimal % 1 * 60 - minutes) * 60 / 1e4, 6)
+    return written
 
 
 @pytest.mark.parametrize("area", [CHANGZHOU, None])
@@ -245,7 +266,9 @@ def published(lonlat: FloatArray, within_m: float = 5.0) -> Coinciding:
 
 
 @pytest.mark.parametrize(("shift", "told"), [(gcj02_from_wgs84, GCJ02), (bd09_from_wgs84, BD09), (lambda x, y: (x, y), AS_IS)])
-def test_a_web_maps_offset_is_recognised_by_what_is_published(shift, told: str) -> None:
+def test_a_web_maps_offset_is_recognised_by_what_is_published(
+    shift: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]], told: str
+) -> None:
     city = city_points(12, 4000)
     there = city[:150] + np.random.default_rng(1).normal(0, 1e-5, (150, 2))  # resurveyed: a metre off
     found = obfuscation_evidence(np.column_stack(shift(*there.T)), published(city))
@@ -338,7 +361,28 @@ def test_garbled_texts_are_noticed_and_their_encoding_told(texts: tuple[str, ...
     assert found.gainsays == (taken != really)
 
 
-@pytest.mark.parametrize("texts", [("砼3",), ("砼", "雨箅"), ("囧", "尛"), ("ß", "Ä")])
+@pytest.mark.parametrize(
+    ("really", "width", "taken"),
+    [("gb18030", 5, "iso8859-1"), ("gb18030", 7, "iso8859-1"), ("utf-8", 8, "gb18030"), ("utf-8", 14, "gb18030")],
+)
+def test_garbled_texts_that_a_short_field_cuts_are_noticed_too(really: str, width: int, taken: str) -> None:
+    texts = ("污水管道", "雨水管道", "给水管道", "燃气管道", "电力管线", "通信管线", "热力管道", "检查井盖", "化粪池盖", "路灯电缆")
+    shown = [t.encode(really)[:width].decode(taken) for t in texts if _is_of(t.encode(really)[:width], taken)]
+    assert len(shown) >= 5
+    found = encoding_evidence(taken, column("NAME", *shown), by_format=False)
+    assert found is not None
+    assert (found.value, found.gainsays) == (really, True)
+
+
+def _is_of(content: bytes, codec: str) -> bool:
+    try:
+        content.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("texts", [("砼3",), ("砼", "雨箅"), ("囧", "尛"), ("ß", "Ä"), ("尛3囧", "砼"), ("囧尛骉", "猋")])
 def test_rare_characters_of_sound_texts_are_not_garbled(texts: tuple[str, ...]) -> None:
     found = encoding_evidence("utf-8", column("名称", *texts), by_format=False)
     assert found is not None
