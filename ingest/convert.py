@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -59,7 +60,7 @@ def convert(array: pa.Array, field: Field, column: str = "") -> Converted:
     """
     target = arrow_type(field.type)
     if isinstance(array.type, pa.JsonType):
-        array = array.storage
+        array = _as_said(array.storage)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if field.type == "string":
@@ -70,6 +71,15 @@ def convert(array: pa.Array, field: Field, column: str = "") -> Converted:
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     direct = _direct(array, field, target)
     return direct if direct is not None else _by_distinct_value(array, field, target, column)
+
+
+def _as_said(texts: pa.Array) -> pa.Array:
+    """Return JSON as a person reads it: texts without their quotes."""
+    quoted = pc.starts_with(texts, '"')
+    if not pc.any(quoted).as_py():
+        return texts
+    said = [orjson.loads(text) if is_text else text for text, is_text in zip(texts.to_pylist(), quoted.to_pylist(), strict=True)]
+    return pa.array(said, pa.string())
 
 
 def _direct(array: pa.Array, field: Field, target: pa.DataType) -> Converted | None:

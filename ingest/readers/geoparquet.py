@@ -20,6 +20,7 @@ import shapely
 
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.arrow_columns import sound
+from ingest.readers.json_cells import json_cells
 from ingest.readers.json_columns import json_column
 from ingest.readers.source import Geometries, SourceBatch, SourceLayer
 from ingest.readers.wkb import batch_of_wkb
@@ -110,12 +111,12 @@ class GeoParquetLayer:
         self.source = source
 
     def batches(self) -> Iterator[SourceBatch]:
-        """Yield the rows in file order; RejectedError ``unreadable`` when a row group is damaged."""
+        """Yield the rows in file order; RejectedError ``unreadable`` when a row group is damaged, ``text-too-long``."""
         first, name = 1, self._geometry.column
         try:
             for batch in self._file.iter_batches(self._limits.rows_per_batch, columns=[name, *self.source.columns], use_threads=False):
                 held, faults = sound(batch)
-                columns = {n: _column(held.column(n)) for n in self.source.columns}
+                columns = {n: _column(held.column(n), self._limits.text_length) for n in self.source.columns}
                 rows = np.arange(first, first + held.num_rows, dtype=np.int64)
                 yield replace(_source_batch(rows, held.column(name), self._geometry.encoding, columns), faults=faults)
                 first += held.num_rows
@@ -163,9 +164,11 @@ def _coverings(column: Mapping[str, object]) -> frozenset[str]:
     return frozenset(str(path[0]) for path in paths if isinstance(path, list) and path)
 
 
-def _column(array: pa.Array) -> pa.Array:
+def _column(array: pa.Array, longest_json: int) -> pa.Array:
     """Return a column; lists and structures become their JSON, decimals numbers."""
     kind = array.type
+    if isinstance(kind, pa.JsonType):
+        return json_cells(array, longest_json)
     if pa.types.is_nested(kind):
         return json_column([None if v is None else orjson.dumps(v, default=str).decode() for v in array.to_pylist()])
     if pa.types.is_decimal(kind):

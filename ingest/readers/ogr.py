@@ -20,6 +20,7 @@ from ingest.gdal_policy import MemoryFile, only
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.arrow_columns import sound
 from ingest.readers.curves import TOLERANCE_DEG, TOLERANCE_M
+from ingest.readers.json_cells import json_cells
 from ingest.readers.json_columns import json_column
 from ingest.readers.layer_info import MEASURES_LEFT_OUT, layer_info, no_word_of_measures
 from ingest.readers.layers import choose_layer
@@ -128,7 +129,15 @@ class OgrLayer:
             with only(source.driver):
                 for geometry_name, batch in self._arrow_batches():
                     source.give_back()
-                    yield source_batch(batch, geometry_name, first, tolerance, source.without, lists_are_repeats=source.lists_are_repeats)
+                    yield source_batch(
+                        batch,
+                        geometry_name,
+                        first,
+                        tolerance,
+                        source.without,
+                        lists_are_repeats=source.lists_are_repeats,
+                        longest_json=self._limits.text_length,
+                    )
                     first += batch.num_rows
         except (*FAILURES, pa.ArrowException) as error:
             raise _unreadable(self._format, error) from error
@@ -192,14 +201,16 @@ def source_batch(
     without: frozenset[str] = frozenset(),
     *,
     lists_are_repeats: bool = False,
+    longest_json: int = Limits().text_length,
 ) -> SourceBatch:
     """Return an Arrow batch of GDAL as rows from ``first_row`` on, plain shapes as arrays; WKB that cannot be read becomes None.
 
-    A text that is no UTF-8 is a fault of its row. ArrowException for a batch that is not as its types say.
+    A text that is no UTF-8 is a fault of its row. ArrowException for a batch that is not as its types say,
+    RejectedError ``text-too-long`` for a cell of JSON of more than ``longest_json`` bytes.
     """
     batch, faults = sound(batch)
     columns = {
-        n: _column(batch.column(n), lists_are_repeats=lists_are_repeats)
+        n: _column(batch.column(n), longest_json, lists_are_repeats=lists_are_repeats)
         for n in batch.schema.names
         if n != geometry_name and n not in without
     }
@@ -238,8 +249,10 @@ def _named(layers: Sequence[_Layer]) -> dict[str, _Layer]:
     return {la.own_name if counts[la.own_name] == 1 else f"{la.source.name}/{la.own_name}": la for la in layers}
 
 
-def _column(array: pa.Array, *, lists_are_repeats: bool) -> pa.Array:
+def _column(array: pa.Array, longest_json: int, *, lists_are_repeats: bool) -> pa.Array:
     """Return a column; lists become their JSON, where they are repeats a list of one text that text and an empty one None."""
+    if isinstance(array.type, pa.JsonType):
+        return json_cells(array, longest_json)
     if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
         return array
     if lists_are_repeats and pa.types.is_string(array.type.value_type):

@@ -25,8 +25,13 @@ from ingest.protocol import PartBatch, PartRequest, ReadRequest, batch_schema
 from ingest.rollback import rollback
 from tests.integration.surveys import Row, Surveys, square
 from tests.reading import read_file
-from twin.errors import RejectedError
+from twin.errors import ConflictError, RejectedError
 from twin.featuretypes.loader import load_feature_types
+from twin.migrations import migrate
+from twin.model import Principal
+from twin.query.collection import collection_of
+from twin.query.column_batches import stream_columns
+from twin.query.feature_query import FeatureQuery
 
 PIECES = ("a", " ", "高", "\\\\", "\\", "\\n", "u0000", "\\u0000", "\\u0041", "\\ud83d", "\\uDE00", "\\uD83D\\ude00", "\\u001f")
 BUILDING = load_feature_types()["building"]
@@ -225,3 +230,42 @@ def test_databases_of_before_keep_what_they_have(surveys: Surveys, database_url:
     assert {key: row[2:] for key, row in kept.items()} == {
         "a": (json.loads(SPELLED), 15.0), "b": (None, 9.0), "s": (json.loads(SPELLED), 9.0),
     }  # fmt: skip
+
+
+def test_a_rollback_is_not_refused_for_what_jsonb_has_no_room_for(surveys: Surveys) -> None:
+    before = '{"n":1e200000}'
+    for height_m, extra in ((9.0, before), (12.0, before), (9.0, '{"n": 1e200000}')):
+        surveys.load({"houses": ("building", [house("a", 0, height_m, extra)])})
+    assert rollback(surveys.catalogue, 1, "tester", "", lambda extent: extent).commit == 4
+    assert surveys.state("houses", "extra::text")["a"][2] == before
+
+
+def test_numbers_that_have_no_room_leave_as_texts(surveys: Surveys) -> None:
+    surveys.load({"houses": ("building", [house("a", 0, 9.0, '{"i":12345678901234567890123,"x":[1e400],"n":7}')])})
+    catalogue = surveys.catalogue
+    collection = collection_of(catalogue, catalogue.deployment, catalogue.dataset("houses"))
+    assert collection is not None
+    with catalogue.pool.connection() as connection:
+        (batch,) = stream_columns(connection, FeatureQuery(collection, collection.crs[0]), Principal.system(), ("extra",))
+    expected = {"i": "12345678901234567890123", "x": ["1e400"], "n": 7}
+    assert orjson.loads(orjson.dumps(batch.columns["extra"][0])) == expected
+
+
+def test_views_that_stand_in_the_way_are_named(surveys: Surveys, database_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(twin.migrations.__file__).parent))
+    config.attributes["database_url"] = database_url
+    surveys.load({"houses": ("building", [house("a", 0)])})
+    command.downgrade(config, "0016")
+    made = ("CREATE VIEW public.mine AS SELECT * FROM city.building", "CREATE INDEX my_index ON city.building USING gin (extra)")
+    for statement, name in zip(made, ("mine", "my_index"), strict=True):
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(statement)
+        with pytest.raises(ConflictError, match=name):
+            migrate(database_url)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            assert _types(connection) == {"jsonb"}
+            connection.execute(f"DROP {statement.split()[1]} {'city.my_index' if name == 'my_index' else 'public.mine'}")
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        assert _types(connection) == {"json"}

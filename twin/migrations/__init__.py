@@ -36,4 +36,7 @@ def migrate(database_url: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["database_url"] = database_url
     with translated():
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except sqlalchemy.exc.DBAPIError as error:
+            raise (error.orig or error) from error

@@ -8,8 +8,10 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import set_json_loads
 
 from twin.db import Connection, translated
+from twin.exact_json import exact_json
 from twin.model import Principal
 from twin.query.feature_query import FeatureQuery, Statement
 from twin.query.parameters import Parameters
@@ -45,9 +47,13 @@ def columns_statement(query: FeatureQuery, principal: Principal, names: Sequence
 def stream_columns(
     connection: Connection, query: FeatureQuery, principal: Principal, names: Sequence[str], rows_a_batch: int = ROWS_A_BATCH
 ) -> Iterator[ColumnBatch]:
-    """Yield the rows of :func:`columns_statement` batch by batch, all from one snapshot, through a server-side cursor."""
+    """Yield the rows of :func:`columns_statement` batch by batch, all from one snapshot, through a server-side cursor.
+
+    JSON of a source comes as `exact_json` reads it, so that it can be written again.
+    """
     statement = columns_statement(query, principal, names)
     with translated(), connection.transaction(), psycopg.ServerCursor(connection, "column_batches") as cursor:
+        set_json_loads(exact_json, cursor)
         cursor.execute(statement.text, statement.values, binary=True)
         while rows := cursor.fetchmany(rows_a_batch):
             fid, geometry, *others = zip(*rows, strict=True)
