@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import weakref
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,9 @@ from twin.model import Finding, Severity
 
 _PACKED_AT_BYTES = 256 << 10
 """As many of one rule are packed together: some 700."""
+_ROOM_BYTES = 256 << 20
+"""Packed findings of one submission: 7 to 80 million of them. They go into the database, where a file that is wrong in every cell
+would take the room of everybody else."""
 
 
 class PackedFindings(NamedTuple):
@@ -29,18 +34,33 @@ class PackedFindings(NamedTuple):
     content: bytes
 
 
-class FurtherFindings:
-    """Findings of one dataset in a file of their own; in memory are at most 256 KiB of each rule."""
+@dataclass(slots=True)
+class Room:
+    """How many bytes of packed findings a submission may still keep, all its datasets together."""
 
-    def __init__(self, work: Path | None) -> None:
+    left: int = _ROOM_BYTES
+
+
+class FurtherFindings:
+    """Findings of one dataset in a file of their own; in memory are at most 256 KiB of each rule.
+
+    Of a rule for which there is no more room the others are counted, and a last finding of it, an info without a row, says how many.
+    """
+
+    def __init__(self, work: Path | None, room: Room | None = None) -> None:
         """Keep them in ``work``; None: where the machine has temporary files. The file is made with the first of them."""
         self._work = work
+        self._room = Room() if room is None else room
         self._open: dict[str, bytearray] = {}
         self._packs: list[tuple[str, int, int]] = []
         self._file: io.FileIO | None = None
+        self._left_out: Counter[str] = Counter()
 
     def add(self, finding: Finding) -> None:
-        """Keep one more; StorageFullError where the disk is full."""
+        """Keep one more, or count it where there is no room; StorageFullError where the disk is full."""
+        if finding.rule in self._left_out:
+            self._left_out[finding.rule] += 1
+            return
         lines = self._open.setdefault(finding.rule, bytearray())
         lines += _line(finding)
         if len(lines) >= _PACKED_AT_BYTES:
@@ -52,6 +72,8 @@ class FurtherFindings:
             self._put_away(rule)
         for rule, start, size in self._packs:
             yield PackedFindings(rule, self._content(start, size))
+        for rule, count in self._left_out.items():
+            yield PackedFindings(rule, zlib.compress(_line(_of_left_out(rule, count))))
 
     def __iter__(self) -> Iterator[Finding]:
         """Yield all of them, rule by rule in portions."""
@@ -59,10 +81,15 @@ class FurtherFindings:
             yield from unpacked(pack.content)
 
     def _put_away(self, rule: str) -> None:
+        lines = self._open.pop(rule)
+        content = zlib.compress(lines, 3)
+        if len(content) > self._room.left:
+            self._left_out[rule] += lines.count(b"\n")
+            return
+        self._room.left -= len(content)
         if self._file is None:
             self._file = unnamed_file(self._work)
             weakref.finalize(self, self._file.close)
-        content = zlib.compress(self._open.pop(rule), 3)
         self._packs.append((rule, append(self._file, content), len(content)))
 
     def _content(self, start: int, size: int) -> bytes:
@@ -90,6 +117,18 @@ def unpacked(content: bytes) -> Iterator[Finding]:
             waived=waived,
             waived_by=waived_by,
         )
+
+
+def only_errors(content: bytes) -> bytes | None:
+    """Return a pack with those alone of its findings that are errors, None where there are none."""
+    lines = b"".join(_line(f) for f in unpacked(content) if f.severity is Severity.ERROR)
+    return zlib.compress(lines, 3) if lines else None
+
+
+def _of_left_out(rule: str, count: int) -> Finding:
+    zh = f"该规则另有 {count} 条未列出：一次提交的问题过多，清单只保存到此为止"
+    en = f"{count} more of this rule are not listed: one submission has more findings than are kept of it"
+    return Finding(rule=rule, severity=Severity.INFO, row=None, message=Text(zh=zh, en=en))
 
 
 def _line(f: Finding) -> bytes:

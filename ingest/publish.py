@@ -14,6 +14,7 @@ from ingest import representations
 from ingest import staging as staged
 from ingest.addressed import require_standing
 from ingest.extents import Extent, Outlook, counted, measured, outlook
+from ingest.further_findings import only_errors
 from ingest.indexing import for_good, for_matching
 from ingest.inputs import inputs_of
 from ingest.links import linked_columns, relink
@@ -178,11 +179,22 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
         forget(connection, staging)
     assigned = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)
     found = tuple(as_source_says(f, part.sources) for f in assigned)
-    connection.execute(QUERIES["forget_match_findings"], {"submission": submission, "part": staging.part, "rules": list(MATCH_RULES)})
+    _forget_match_findings(connection, submission, staging.part)
     catalogue.submissions.add_findings(connection, submission, staging.part, found)
     counts = staged.actions(connection, staging)
     of = replaceable(connection, staging, part.mode, part.area_wkb)
     return replace(part, staging=staging, base_commit=now, counts=counts, replaceable=of), found
+
+
+def _forget_match_findings(connection: Connection, submission: uuid.UUID, part: int) -> None:
+    """Drop what an earlier match told, be it kept row by row, counted or packed; errors were told of rows that are not staged, and stay."""
+    of = {"submission": submission, "part": part}
+    for query in ("forget_match_findings", "forget_match_omitted"):
+        connection.execute(QUERIES[query], of | {"rules": list(MATCH_RULES)})
+    for (number,) in connection.execute(QUERIES["further_match_findings"], of | {"rules": list(MATCH_RULES)}).fetchall():
+        pack = connection.execute(QUERIES["take_further_findings"], of | {"number": number}).fetchone()
+        if pack is not None and (errors := only_errors(pack[1])) is not None:
+            connection.execute(QUERIES["keep_further_findings"], of | {"number": number, "rule": pack[0], "content": errors})
 
 
 def commit_of(connection: Connection, staging: Staging) -> int | None:

@@ -266,6 +266,20 @@ SELECT id, current_commit FROM catalog.dataset WHERE id = ANY (%(datasets)s) AND
 DELETE FROM catalog.finding
 WHERE submission = %(submission)s AND part = %(part)s AND rule = ANY (%(rules)s) AND severity <> 'error'
 
+-- name: forget_match_omitted
+DELETE FROM catalog.finding_omitted
+WHERE submission = %(submission)s AND part = %(part)s AND rule = ANY (%(rules)s) AND severity <> 'error'
+
+-- name: further_match_findings
+SELECT number FROM catalog.finding_further WHERE submission = %(submission)s AND part = %(part)s AND rule = ANY (%(rules)s)
+
+-- name: take_further_findings
+DELETE FROM catalog.finding_further WHERE submission = %(submission)s AND part = %(part)s AND number = %(number)s RETURNING rule, content
+
+-- name: keep_further_findings
+INSERT INTO catalog.finding_further (submission, part, number, rule, content)
+VALUES (%(submission)s, %(part)s, %(number)s, %(rule)s, %(content)s)
+
 -- name: note_last_submission
 INSERT INTO catalog.last_submission (dataset, submission, part)
 SELECT dataset, %(submission)s, part FROM unnest(%(datasets)s::integer[], %(parts)s::integer[]) AS p (dataset, part)

@@ -17,6 +17,7 @@ from ingest.copier import Copier
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row, there_is_terrain
 from ingest.fids import FidSource
+from ingest.further_findings import Room
 from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
@@ -55,6 +56,7 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
     catalogue = place.catalogue
     datasets = {part.dataset: _ensure(catalogue, part, request) for part in request.parts}
     tallies: dict[str, Tally] = {}
+    room = Room()
     with translated(), catalogue.pool.connection() as connection:
         for number, (slug, dataset) in enumerate(datasets.items()):
             staging = Staging(
@@ -66,7 +68,7 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
                 is_whole=request.mode == "replace",
             )
             staged.create(connection, staging, catalogue.deployment.storage_srid)
-            tallies[slug] = Tally(staging, Waivers.of_part(request.waivers, staging.feature_type, slug), place.work)
+            tallies[slug] = Tally(staging, Waivers.of_part(request.waivers, staging.feature_type, slug), place.work, room=room)
         stagings = [t.staging for t in tallies.values()]
         hold_datasets(connection, submission, stagings)
         for tally in tallies.values():

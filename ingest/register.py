@@ -28,6 +28,7 @@ Document = Mapping[str, Any]
 MAX_ATTEMPTS = 3
 """How often a check is begun before it is given up: its worker was killed, or the database was, each time."""
 WAITING = Text(zh="排队等待检查", en="waiting in line to be checked")
+_FINDINGS_AT_ONCE = 5_000
 _SAYS_NOTHING_OF_ROWS = frozenset({"reason", "name", "allow_deletes"})
 """What may change between two checks without a row being read or judged differently."""
 _QUERIES = load_queries("ingest", "register.sql")
@@ -113,16 +114,23 @@ class Register:
         return tuple((int(r["number"]), _finding(r)) for r in rows)
 
     def all_findings(self, submission: uuid.UUID, rule: str | None) -> Iterator[Finding]:
-        """Yield all findings (of one rule), some thousands of them in memory at a time: those with numbers, then the others."""
-        after, at_once = 0, 5_000
-        while page := self.findings(submission, rule, after, at_once):
+        """Yield all findings (of one rule) of one check, some thousands of them in memory at a time: those with numbers, then the others.
+
+        ConflictError ``findings-changed`` amid them where the submission is checked again, published or withdrawn meanwhile: no
+        transaction is held open for who reads slowly.
+        """
+        before = self.one(submission)
+        after, part, number = 0, -1, -1
+        while page := self.findings(submission, rule, after, _FINDINGS_AT_ONCE):
+            self._require_unchanged(before)
             yield from (finding for _, finding in page)
             after = page[-1][0]
-        part, number = -1, -1
         while packs := self._rows("further_findings", id=submission, rule=rule, part=part, number=number):
+            self._require_unchanged(before)
             for pack in packs:
                 yield from unpacked(pack["content"])
             part, number = packs[-1]["part"], packs[-1]["number"]
+        self._require_unchanged(before)
 
     def finding_counts(self, submission: uuid.UUID) -> Mapping[str, RuleCount]:
         """Return rule → how many findings, with the gravest severity among them."""
@@ -272,6 +280,12 @@ class Register:
             values = {"id": submission, "request": Jsonb(dict(request)), "progress": Jsonb(progress_document(WAITING, 0, None))}
             connection.execute(_QUERIES["order_check"], values)
         forget_unpublished(self._catalogue, datasets)
+
+    def _require_unchanged(self, before: Submission) -> None:
+        now = self.one(before.id)
+        if (now.changed_at, now.attempt) != (before.changed_at, before.attempt):
+            error = ConflictError("the findings changed while they were read: fetch them anew", zh="读取期间问题清单已变化，请重新获取")
+            raise error.with_code("findings-changed")
 
     def _clear(self, connection: Connection, submission: uuid.UUID) -> None:
         kept_parts.drop(connection, submission)

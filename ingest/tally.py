@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.distinct import DistinctGauge
-from ingest.further_findings import FurtherFindings
+from ingest.further_findings import FurtherFindings, Room
 from ingest.mapped_columns import MappedColumns
 from ingest.protocol import KEPT_FINDINGS
 from ingest.refusals import rejected
@@ -46,6 +46,8 @@ class Tally:
     headers: list[Mapping[str, object]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     """Of each kind the first `KEPT_FINDINGS`."""
+    room: Room = field(default_factory=Room)
+    """Of the submission, for the others."""
     further: FurtherFindings = field(init=False)
     """The others."""
     counts: Counter[FindingKind] = field(default_factory=Counter)
@@ -65,7 +67,7 @@ class Tally:
 
     def __post_init__(self) -> None:
         """Have keys, hashes and the columns of a survey kept."""
-        self.further = FurtherFindings(self.work)
+        self.further = FurtherFindings(self.work, self.room)
         self.rejected_keys = RejectedKeys(self.work)
         self.keys, self.places = DistinctGauge(self.work), DistinctGauge(self.work)
         self.survey = StagedColumns(self.staging.feature_type, MappedColumns(self.work))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import struct
@@ -168,3 +169,36 @@ def test_a_server_that_is_away_amid_a_check_is_told_of_until_it_is_back(desk: Vi
 def test_what_is_refused_before_it_was_sent_says_why(desk: Viewer, tmp_path: Path) -> None:
     begin_upload(desk, heavy_survey(tmp_path, "建筑物.geojson"), "twin_not-a-token")
     expect(section(desk.page, "failure")).to_contain_text("令牌无效")
+
+
+def test_a_file_that_was_saved_again_after_it_was_chosen_is_to_be_chosen_anew(desk: Viewer, city: Served, tmp_path: Path) -> None:
+    before = len(city.client.get("/api/submissions").json())
+    file = heavy_survey(tmp_path, "建筑物.geojson")
+    os.utime(file, (1_700_000_000, 1_700_000_000))  # a browser takes files of the same second for the same
+    desk.page.goto(f"{desk.base}/upload?msaa=1")
+    desk.page.locator("input[name=token]").fill(city.token)
+    desk.page.locator("input[name=token]").press("Enter")
+    desk.page.locator("input[type=file]").set_input_files(file)
+    files, failed = section(desk.page, "files"), section(desk.page, "failure")
+    expect(files.locator(".file-name")).to_have_text("建筑物.geojson")
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [house("A1", 0, 9.0)]}), encoding="utf-8")
+    files.get_by_role("button", name="上传 1 个文件").click()
+    expect(failed).to_contain_text("所选文件在选择之后被修改")
+    expect(failed.get_by_role("button", name="重试")).to_have_count(0)
+    assert len(city.client.get("/api/submissions").json()) == before
+    desk.page.locator("input[type=file]").set_input_files(file)
+    files.get_by_role("button", name="上传 1 个文件").click()
+    expect(section(desk.page, "proposals")).to_contain_text("列已对应")
+    expect(failed).to_have_count(0)
+
+
+def test_trying_again_without_files_sends_nothing(desk: Viewer, proxy: CuttingProxy, city: Served, tmp_path: Path) -> None:
+    proxy.cut_after = 8 * MB
+    begin_upload(desk, heavy_survey(tmp_path, "建筑物.geojson"), city.token)
+    failed, sent = section(desk.page, "failure"), []
+    expect(failed).to_contain_text("连接中断，文件没有传完")
+    section(desk.page, "files").get_by_role("button", name="移除").click()
+    desk.page.on("request", lambda request: sent.append(request.method))
+    failed.get_by_role("button", name="重试").click()
+    expect(failed).to_have_count(0)
+    assert "POST" not in sent

@@ -34,12 +34,17 @@ def test_no_text_of_a_file_begins_a_formula_or_breaks_a_workbook(text: str) -> N
     assert cell[:1] not in ("+", "-") or cell.strip(" ") in ("+", "-") or float(cell) is not None, "only plain numbers keep their sign"
 
 
-@pytest.mark.parametrize("text", [" =1+1", "\u3000=1+1", "\xa0\n@SUM(A1)", "  -cmd|calc", "\t5"])
+@pytest.mark.parametrize("text", [" =1+1", "\u3000=1+1", "\xa0\n@SUM(A1)", "  -cmd|calc", "\t5", "\u200b=1+1", " \ufeff@SUM(A1)", "\n5"])
 def test_blanks_before_a_formula_do_not_hide_it(text: str) -> None:
     assert defused(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("value", ["-12.5", "+3", "+", "-", "1e5", "普查", "", -4, 2.5, True])
+@pytest.mark.parametrize("text", ["＝1+1", "＋cmd|calc", "－2+3", "＠SUM(A1)", "\u3000＝1+1", "\u200b＝1+1"])
+def test_signs_of_full_width_begin_no_formula(text: str) -> None:
+    assert defused(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("value", ["-12.5", "+3", "+", "-", "＋", "－", "a＝b", "\u200b普查", "1e5", "普查", "", -4, 2.5, True])
 def test_what_is_no_formula_stays_as_it_is(value: str | float) -> None:
     assert defused(value) == value
 

@@ -74,6 +74,16 @@ function refusalOf(status: number, body: string): Refusal {
   }
 }
 
+/** Returns whether every file is still the one that was chosen: of one that was saved again or moved since, a browser gives no byte. */
+async function areAsChosen(files: readonly File[]): Promise<boolean> {
+  try {
+    for (const file of files) await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export class SubmissionApi {
   constructor(
     private readonly base: string,
@@ -156,6 +166,7 @@ export class SubmissionApi {
   /**
    * Sends files; `sent` hears the share that has gone, 0–1. XMLHttpRequest, because fetch does not tell.
    * A connection that breaks is `upload-broken` while something was still to be sent, else `upload-unanswered`: the server may have it all.
+   * A browser ends a request in the same way where a file is another on disk than the one chosen: that is `upload-file-changed`.
    */
   async upload(files: readonly File[], sent: (share: number) => void, stopped: AbortSignal): Promise<Submission> {
     let isSent = false;
@@ -175,7 +186,8 @@ export class SubmissionApi {
     });
     return new Promise((resolve, reject) => {
       request.addEventListener("error", () => {
-        reject(new Refusal(0, isSent ? "upload-unanswered" : "upload-broken", ""));
+        if (isSent) reject(new Refusal(0, "upload-unanswered", ""));
+        else void areAsChosen(files).then((are) => { reject(new Refusal(0, are ? "upload-broken" : "upload-file-changed", "")); });
       });
       request.addEventListener("abort", () => {
         reject(new Refusal(0, "upload-stopped", ""));

@@ -316,7 +316,8 @@ export class Desk {
     try {
       await act();
     } catch (error) {
-      this.failed = { error, retry };
+      // A file that was changed fails the same way each time: it is to be chosen anew.
+      this.failed = { error, retry: error instanceof Refusal && error.code === "upload-file-changed" ? null : retry };
     } finally {
       this.acting -= 1;
     }

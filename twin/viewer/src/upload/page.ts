@@ -114,6 +114,10 @@ export class UploadPage {
   }
 
   private async upload(): Promise<void> {
+    if (this.chosen.length === 0) {
+      this.desk.dismiss();
+      return;
+    }
     const stop = new AbortController();
     this.sending = sendingStep(this.chosen, this.say, () => { stop.abort(); });
     const { sent } = this.sending;
@@ -183,7 +187,7 @@ export class UploadPage {
     if (failed === null) return null;
     const text = this.failureText(failed.error);
     const again = failed.retry === null ? null : { title: this.say("try_again"), run: failed.retry };
-    return { name: "failure", signature: [this.language, text], build: () => failure(text, again) };
+    return { name: "failure", signature: [this.language, text, again === null], build: () => failure(text, again) };
   }
 
   private failureText(error: unknown): string {

@@ -60,6 +60,7 @@ const words = {
   "error_token-missing": { zh: "请先填写令牌。", en: "Enter your token first." },
   error_unreachable: { zh: "连不上服务器。请检查网络与服务，然后重试；此前已提交的内容仍在服务器上。", en: "The server cannot be reached. Check the network and try again; what was handed in before is still there." },
   "error_upload-broken": { zh: "连接中断，文件没有传完，服务器没有保留这一批。所选文件仍在下方；网络恢复后请重试，将从头上传。", en: "The connection broke before everything was sent, and the server kept nothing of it. The files are still chosen below; try again once the network is back: they are sent from the beginning." },
+  "error_upload-file-changed": { zh: "所选文件在选择之后被修改、移动或删除，浏览器无法读取，服务器没有保留这一批。请保存并关闭文件，重新选择后再上传。", en: "A chosen file was changed, moved or deleted after it was chosen, so the browser cannot read it; the server kept nothing. Save and close it, choose it again, then upload." },
   "error_upload-unanswered": { zh: "文件已传完，但没有等到服务器的答复。请先看“最近的提交”里有没有这一批；没有再重试。", en: "Everything was sent, but the server's answer did not come. Look under “Recent submissions” first; try again only if it is not there." },
   error_map: { zh: "地图无法显示：", en: "The map cannot be shown: " },
   evidence: { zh: "依据", en: "Evidence" },
