@@ -237,7 +237,7 @@ class CitySequenceLayer:
                     attributes.add(-1, row.properties)
             rows.extend(read)
             line_of_row.extend([number] * len(read))
-            is_of_line.extend([row.document is line for row in read])
+            is_of_line.extend([number in others or row.document is line for row in read])
         bodies, unbuilt = bodies_of(planned_features(planned), cut, self.frame)
         for at in unbuilt:
             line = lines[line_of_row[at]]

@@ -516,3 +516,14 @@ def test_an_appearance_without_an_image_is_read_through_the_kernels(tmp_path: Pa
     layer = CityJsonSequence(text_of([plain]), Limits(), FolderPictures(tmp_path)).open(PartRequest(None, BUILDING, "d"))
     assert isinstance(layer, CitySequenceLayer)
     assert not layer.source.notes
+
+
+def test_lines_of_which_each_says_something_of_its_own_are_packed_like_others() -> None:
+    """They were kept whole once lines were no longer objects that could be told by identity."""
+    lines = [block(f"b{i}") for i in range(30)]
+    for i, feature in enumerate(lines):
+        feature["CityObjects"][f"b{i}"]["address"] = [{"street": f"{i}"}]
+    text = text_of(lines)
+    batches = CityJsonSequence(text, Limits()).open(PartRequest(None, BUILDING, "d")).batches()
+    assert [is_packed for b in batches for is_packed in b.packing.are_packed().tolist()] == [True] * 30
+    assert_same(text)
