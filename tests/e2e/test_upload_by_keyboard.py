@@ -126,7 +126,8 @@ def test_a_list_that_grows_remembers_the_row_that_was_used_last(desk: Viewer, ci
     desk.page.keyboard.press("Enter")
     expect(uploads.section(desk.page, "findings").locator("tbody tr")).to_have_count(600)
     expect(uploads.section(desk.page, "findings").get_by_role("button", name="显示更多")).to_be_focused()
-    desk.page.keyboard.press("Shift+Tab")
+    for _ in ("the table of all of them", "the list"):
+        desk.page.keyboard.press("Shift+Tab")
     expect(locate(desk, 4)).to_be_focused()
 
 
