@@ -41,6 +41,8 @@ _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})?(\d{2})?年?")
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1", "是", "有"}), frozenset({"false", "f", "no", "n", "0", "否", "无"})
 _FIRST_YEAR, _LAST_YEAR = 1000, 9999
 _SERIAL_DAY_ZERO = dt.date(1899, 12, 30)
+_SERIAL_DIGITS = 5
+"""As many as the days of `_SERIAL_DAYS` have."""
 _SERIAL_DAYS = range(20_000, 80_000)
 """From 1954 to 2119."""
 
@@ -246,6 +248,8 @@ def date(value: object) -> dt.date:
     text = unicodedata.normalize("NFKC", _number_text(value) if isinstance(value, float) else str(value)).strip()
     match = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
     if match is None:
+        if text.isdecimal() and len(text) == _SERIAL_DIGITS and int(text) in _SERIAL_DAYS:  # beside texts a sheet's numbers are texts
+            return _SERIAL_DAY_ZERO + dt.timedelta(days=int(text))
         raise ValueError(value)
     year, month, day = (int(g) if g else 1 for g in match.groups())
     return dt.date(year, month, day)
