@@ -21,6 +21,8 @@ _MOST_BETWEEN_BYTES = 1 << 16
 """Of white space between two lines of a block; with more of it the second begins the next."""
 _WHITE = b" \t\n\r\v\f"
 """What `bytes.strip` takes away."""
+_FIRST_STEP_BYTES, _MOST_STEP_BYTES = 64, 1 << 16
+"""White space is taken away so much at a time: mostly it is one byte, but whole files are padded with it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,11 +103,7 @@ class TextLines(Iterator[bytes]):
         """Return the next lines, no more than so many and none behind ``enough_bytes`` of them; no line at the end."""
         begin, end = list[int](), list[int]()
         while len(begin) < most_lines:
-            before = self._at
-            first, last = self._next()
-            if first >= 0 and begin and first - end[-1] > _MOST_BETWEEN_BYTES:
-                self._at = before
-                break
+            first, last = self._next(end[-1] + _MOST_BETWEEN_BYTES if end else None)
             if first < 0:
                 break
             begin.append(first)
@@ -119,27 +117,42 @@ class TextLines(Iterator[bytes]):
         self._through.passed(self._at)
         return Lines(text, np.array(begin, dtype=np.int64) - origin, np.array(end, dtype=np.int64) - origin)
 
-    def _next(self) -> tuple[int, int]:
-        """Return where the next line begins and ends, −1 where there is none."""
+    def _next(self, furthest: int | None = None) -> tuple[int, int]:
+        """Return where the next line begins and ends, −1 where there is none, or none that begins at ``furthest`` or before."""
         if not self._has_begun:
             self._has_begun = True
             self._before()
-        text = self._text
-        while self._at < len(text):
-            begin = self._at
-            end = text.find(b"\n", begin)
-            end = len(text) if end < 0 else end
-            if end - begin > _MAX_LINE_BYTES and begin > 0:
-                raise rejected("cityjson-invalid", "A line is longer than 64 MB.", "有一行超过 64 MB。")
-            self._at = end + 1
-            while begin < end and text[begin] in _WHITE:
-                begin += 1
-            while begin < end and text[end - 1] in _WHITE:
-                end -= 1
-            if begin < end:
-                return begin, end
-            self._through.passed(self._at)
-        return -1, -1
+        text, begin = self._text, self._after_white(furthest)
+        self._at = begin
+        if begin >= len(text) or (furthest is not None and begin > furthest):
+            return -1, -1
+        end = text.find(b"\n", begin, begin + _MAX_LINE_BYTES + 1)
+        if end < 0 and len(text) - begin > _MAX_LINE_BYTES:
+            raise rejected("cityjson-invalid", "A line is longer than 64 MB.", "有一行超过 64 MB。")
+        end = len(text) if end < 0 else end
+        self._at = min(end + 1, len(text))
+        return begin, self._before_white(begin, end)
+
+    def _after_white(self, furthest: int | None) -> int:
+        """Return where no white space stands any more, or a place behind ``furthest``; what is before it is read unless a block waits."""
+        text, at, step = self._text, self._at, _FIRST_STEP_BYTES
+        last = len(text) - 1 if furthest is None else min(furthest, len(text) - 1)
+        while at <= last and text[at] in _WHITE:
+            piece = text[at : at + step]
+            at += len(piece) - len(piece.lstrip())
+            step = min(2 * step, _MOST_STEP_BYTES)
+            if furthest is None:
+                self._through.passed(at)
+        return at
+
+    def _before_white(self, begin: int, end: int) -> int:
+        """Return where a line ends that has something else than white space at ``begin``, without that before ``end``."""
+        text, step = self._text, _FIRST_STEP_BYTES
+        while text[end - 1] in _WHITE:
+            piece = text[max(end - step, begin) : end]
+            end -= len(piece) - len(piece.rstrip())
+            step = min(2 * step, _MOST_STEP_BYTES)
+        return end
 
 
 def blocks(lines: Iterable[bytes], first: int, most: int, enough_bytes: int, room: TextRoom) -> Iterator[Lines]:

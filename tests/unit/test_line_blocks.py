@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,13 @@ from hypothesis import strategies as st
 
 from ingest.readers.json_bytes import PADDING
 from ingest.readers.line_blocks import Lines, TextLines, TextRoom, blocks, joined
+from ingest.readers.mapped_text import mapped
+from tests.unit.test_mapped_text import resident_mib
 from twin.errors import TwinError
 
-white = st.sampled_from([b"", b" ", b"\t \r", b"\v\f", b"\n\n", b" \n \r\n"])
+white = st.sampled_from(
+    [b"", b" ", b"\t \r", b"\v\f", b"\n\n", b" \n \r\n", b" " * 63, b"\t" * 64, b" \r" * 300 + b"\n" + b" " * 65, b"\n" * 700]
+)
 texts = st.lists(st.tuples(white, st.binary(max_size=12).map(lambda b: b.replace(b"\n", b"")), white), max_size=40)
 FAR = b" " * 70_000 + b"\n"
 """More than may stand between two lines of a block."""
@@ -47,6 +53,42 @@ def test_lines_far_apart_are_in_blocks_of_their_own() -> None:
     room = TextRoom(0)
     assert [lines_in(b) for b in blocks(TextLines(text, 0), 9, 9, 1 << 20, room)] == [[b"a", b"b"], [b"c", b"d"]]
     assert max(len(b.text) for b in blocks(TextLines(text, 0), 9, 9, 1 << 20, room)) < 50
+
+
+class Watched(bytes):
+    """A text that counts how often it is asked for a part, and for how much."""
+
+    asked = 0
+    given_bytes = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        part = super().__getitem__(at)
+        self.asked += 1
+        self.given_bytes += len(part) if isinstance(part, bytes) else 1
+        return part
+
+
+@pytest.mark.parametrize(
+    "padding", [b" " * 10_000, b" " * 9_999 + b"\r", b"\n" * 10_000, FAR], ids=["fixed-length", "crlf", "blank", "far"]
+)
+def test_padding_is_gone_through_once_and_not_byte_by_byte(padding: bytes) -> None:
+    text = Watched(b"\n".join(b"%d" % k + padding for k in range(100)))
+    found = [line for block in blocks(TextLines(text, 0), 8, 8, 1 << 20, TextRoom(0)) for line in lines_in(block)]
+    assert found == [b"%d" % k for k in range(100)]
+    assert text.given_bytes < 2.1 * len(text)
+    assert text.asked < len(text) / 100
+
+
+@pytest.mark.parametrize("gap", [b" " * (8 << 20), b"\n" * (8 << 20), (b" " * 99_999 + b"\n") * 84], ids=["spaces", "blank", "far"])
+def test_of_a_mapped_file_of_padding_little_is_held(tmp_path: Path, gap: bytes) -> None:
+    path = tmp_path / "padded"
+    path.write_bytes(gap.join(b"\n%d\n" % k for k in range(12)))
+    text, held = mapped(path), list[float]()
+    for block in blocks(TextLines(text, 0), 4, 4, 1 << 20, TextRoom(0)):
+        held.append(resident_mib(path))
+        assert len(block) == 1
+    assert len(held) == 12
+    assert max(held) < 33  # of 96: what has been passed is given back 8 MB at a time, and the system maps some pages around
 
 
 def test_what_is_left_of_blocks_is_had_line_by_line() -> None:
