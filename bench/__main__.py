@@ -14,6 +14,7 @@ from bench import (
     load_cityjson,
     load_copy,
     load_published,
+    load_survey,
     serve_export,
     serve_requests,
     serve_tiles,
@@ -44,6 +45,7 @@ _PARTS: Mapping[str, tuple[_Measurement, ...]] = {
         _Measurement((load_copy.NAME,), load_copy.run),
         _Measurement((load_published.NAME,), load_published.run_published),
         _Measurement((load_published.DELTA_NAME,), load_published.run_delta),
+        _Measurement(load_survey.NAMES, load_survey.run),
     ),
     "serve": (
         _Measurement(serve_requests.names(), serve_requests.run),

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
+from bench.bare_copy import BareTables
+from bench.ogr2ogr import MISSING, Layers, find_ogr2ogr, load_s
 from bench.pipes import LINES, POINTS, write_pipe_survey
 from bench.rounds import Contender, Outcome, interleave
 from bench.stage import Stage
-from bench.workload import SRID, make_buildings
+from bench.workload import make_buildings
 from ingest.request import PartSpec
 
 NAME, PIPES_NAME = "load.checked", "load.checked_pipes"
@@ -26,8 +22,6 @@ _OURS = (
 )
 _PEER = "Peer: `ogr2ogr` with PG_USE_COPY into new unlogged tables with primary key, GiST and an index on the same keys; no checks. "
 _BOUND = "Bound: the very rows that we stage, as ready COPY BINARY bytes, into bare unlogged tables without key or index."
-Layers = Sequence[tuple[str, str]]
-"""Layer and the column of its key."""
 
 
 def run_buildings(stage: Stage, say: Callable[[str], None]) -> Outcome:
@@ -60,60 +54,13 @@ def _run(
         return rows / elapsed
 
     submission, _ = stage.check(path, parts)
-    bodies = _staged_bytes(stage, submission)
+    bare = BareTables(stage, submission, "bare")
     stage.withdraw(submission)
-    contenders = [Contender("citytwin", "ours", ours), Contender("COPY BINARY", "bound", lambda: _bare_copy(stage, bodies, rows))]
-    missing = {}
-    if program := shutil.which("ogr2ogr"):
-        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[1].rstrip(",")
-        contenders.append(Contender(f"ogr2ogr {version}", "peer", lambda: _ogr2ogr(stage, program, path, layers, rows)))
+    contenders = [Contender("citytwin", "ours", ours), Contender("COPY BINARY", "bound", lambda: rows / bare.fill_s())]
+    missing: Mapping[str, str] = {}
+    if found := find_ogr2ogr():
+        contenders.append(Contender(found[1], "peer", lambda: rows / load_s(stage, found[0], path, layers, rows)))
     else:
-        missing["ogr2ogr"] = "gdal-bin is not installed"
+        missing = MISSING
     samples = interleave(contenders, ROUNDS, say, warm_up=False)
     return Outcome(name, UNIT, rows, "higher", {c.name: c.role for c in contenders}, samples, method, missing)
-
-
-def _staged_bytes(stage: Stage, submission: uuid.UUID) -> list[tuple[sql.Identifier, bytes]]:
-    """Return the bare copy's tables, made like the staged ones, and the bytes that fill them."""
-    found = []
-    with stage.city.pool.connection() as connection:
-        for number, table in enumerate(stage.staged(connection, submission)):
-            bare = sql.Identifier("public", f"bare_{number}")
-            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(bare))
-            connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(bare, table))
-            statement = sql.SQL("COPY {} TO STDOUT (FORMAT BINARY)").format(table)
-            with connection.cursor() as cursor, cursor.copy(statement) as copy:
-                found.append((bare, b"".join(bytes(piece) for piece in copy)))
-    return found
-
-
-def _bare_copy(stage: Stage, bodies: list[tuple[sql.Identifier, bytes]], rows: int) -> float:
-    with stage.city.pool.connection() as connection:
-        for bare, _ in bodies:
-            connection.execute(sql.SQL("TRUNCATE {}").format(bare))
-    started = time.perf_counter()
-    with stage.city.pool.connection() as connection, connection.cursor() as cursor:
-        for bare, body in bodies:
-            with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(bare)) as copy:
-                copy.write(body)
-    return rows / (time.perf_counter() - started)
-
-
-def _ogr2ogr(stage: Stage, program: str, path: Path, layers: Layers, rows: int) -> float:
-    tables = [f"ogr_{number}" for number in range(len(layers))]
-    with psycopg.connect(stage.peer_dsn) as connection:
-        for table in tables:
-            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("public", table)))
-    started = time.perf_counter()
-    for table, (layer, key) in zip(tables, layers, strict=True):
-        command = [program, "-f", "PostgreSQL", f"PG:{stage.peer_dsn}", str(path), layer, "-nln", table, "-a_srs", f"EPSG:{SRID}"]
-        options = ["--config", "PG_USE_COPY", "YES", "-lco", "SPATIAL_INDEX=GIST", "-lco", "UNLOGGED=YES", "-lco", "LAUNDER=NO"]
-        subprocess.run([*command, *options], check=True, capture_output=True)
-        with psycopg.connect(stage.peer_dsn) as connection:
-            connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(sql.Identifier("public", table), sql.Identifier(key)))
-    elapsed = time.perf_counter() - started
-    with psycopg.connect(stage.peer_dsn) as connection:
-        counts = [connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", t))).fetchone() for t in tables]
-    if sum(count[0] for count in counts if count) != rows:
-        raise RuntimeError(f"ogr2ogr wrote {counts} rows")
-    return rows / elapsed

@@ -5,19 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import orjson
 import shapely
-from psycopg import sql
 
+from bench.bare_copy import BareTables
 from bench.rounds import Contender, Outcome, interleave
 from bench.stage import Stage
 from ingest.request import PartSpec
-from ingest.staging import tables_of
 
 NAME = "load.cityjson"
 COPIES, ROUNDS, ORIGIN_M, PITCH_MM, KEY = 256, 3, (576_500.0, 3_535_700.0, 0.0), 1_500_000, b"NL.IMBAG.Pand."
@@ -53,12 +51,12 @@ def run(stage: Stage, say: Callable[[str], None]) -> Outcome:
         return count / elapsed
 
     submission, _ = stage.check(path, parts)
-    bodies = _staged(stage, submission)
+    bare = BareTables(stage, submission, "bare_cityjson", features_only=False)
     stage.withdraw(submission)
     faces = sum(len(polygons) for polygons in map(_polygons, source[1:])) / (len(source) - 1)
     contenders = [
         Contender("citytwin", "ours", ours),
-        Contender("COPY BINARY", "bound", lambda: count / _copy(stage, bodies)),
+        Contender("COPY BINARY", "bound", lambda: count / bare.fill_s()),
         Contender(f"orjson {orjson.__version__}, Shapely {shapely.__version__}", "peer", lambda: _parse(path, read)),
     ]
     samples = interleave(contenders, ROUNDS, say, warm_up=False)
@@ -90,31 +88,6 @@ def write_city(path: Path, copies: int) -> int:
                 feature["vertices"] = (np.array(feature["vertices"]) + move).tolist()
                 file.write(orjson.dumps(feature) + b"\n")
     return copies * (len(source) - 1)
-
-
-def _staged(stage: Stage, submission: uuid.UUID) -> list[tuple[sql.Identifier, bytes]]:
-    """Return bare tables made like those staged, and the bytes that fill them."""
-    found = []
-    with stage.city.pool.connection() as connection:
-        for number, name in enumerate(sorted(tables_of(connection, submission))):
-            bare, table = sql.Identifier("public", f"bare_cityjson_{number}"), sql.Identifier("staging", name)
-            connection.execute(sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(bare, table))
-            with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} TO STDOUT (FORMAT BINARY)").format(table)) as copy:
-                found.append((bare, b"".join(bytes(piece) for piece in copy)))
-    return found
-
-
-def _copy(stage: Stage, bodies: list[tuple[sql.Identifier, bytes]]) -> float:
-    """Return the seconds that COPY takes."""
-    with stage.city.pool.connection() as connection:
-        for bare, _ in bodies:
-            connection.execute(sql.SQL("TRUNCATE {}").format(bare))
-    started = time.perf_counter()
-    with stage.city.pool.connection() as connection, connection.cursor() as cursor:
-        for bare, body in bodies:
-            with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(bare)) as copy:
-                copy.write(body)
-    return time.perf_counter() - started
 
 
 def _parse(path: Path, lines: int) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyogrio.raw
 import shapely
+from numpy.typing import NDArray
 
 from bench.workload import SRID
 
@@ -34,8 +35,37 @@ SEWERS = Network("WS", "混凝土", 500.0, 2.0, fall=0.002, bend_m=1.0)
 """Open at their ends, since the kind flows by gravity and the material says how thick the wall is; each of three points."""
 
 
+@dataclass(frozen=True, slots=True)
+class PipeSurvey:
+    """Points and the lines between them, as geometry and as columns by the names a Chinese survey gives them."""
+
+    points: NDArray[np.object_]
+    point_fields: dict[str, NDArray[np.generic]]
+    lines: NDArray[np.object_]
+    line_fields: dict[str, NDArray[np.generic]]
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows of both."""
+        return len(self.points) + len(self.lines)
+
+
 def write_pipe_survey(segments: int, path: Path, network: Network = WATER) -> int:
     """Write ``segments`` lines with the points between them, no fault among them; return the number of rows of both layers."""
+    survey = make_pipe_survey(segments, network)
+    write_layers(survey, path)
+    return survey.rows
+
+
+def write_layers(survey: PipeSurvey, path: Path) -> None:
+    """Write a survey as a GeoPackage of two layers."""
+    path.unlink(missing_ok=True)
+    _write(path, POINTS, survey.points, survey.point_fields)
+    _write(path, LINES, survey.lines, survey.line_fields)
+
+
+def make_pipe_survey(segments: int, network: Network = WATER) -> PipeSurvey:
+    """Return ``segments`` lines with the points between them, no fault among them."""
     streets = -(-segments // _ON_A_STREET)
     points = segments + streets
     street = np.minimum(np.arange(points) // (_ON_A_STREET + 1), streets - 1)
@@ -47,10 +77,7 @@ def write_pipe_survey(segments: int, path: Path, network: Network = WATER) -> in
     number = np.array([f"{network.kind}{k:07d}" for k in range(points)], dtype=object)
     ends = (along == 0) | (np.append(street[1:] != street[:-1], True))
     first = np.flatnonzero(np.append(street[1:] == street[:-1], False))
-    path.unlink(missing_ok=True)
-    _write(
-        path,
-        POINTS,
+    return PipeSurvey(
         shapely.points(east, north, ground),
         {
             "管线点编号": number,
@@ -58,10 +85,6 @@ def write_pipe_survey(segments: int, path: Path, network: Network = WATER) -> in
             "特征": np.where(ends, "起讫点", "直线点").astype(object),
             "地面高程": ground,
         },
-    )
-    _write(
-        path,
-        LINES,
         shapely.linestrings(_lines(np.column_stack([east, north, ground - depth_m]), first, network.bend_m)),
         {
             "起点点号": number[first],
@@ -77,7 +100,6 @@ def write_pipe_survey(segments: int, path: Path, network: Network = WATER) -> in
             "建设年代": np.full(len(first), 2015, dtype=np.int32),
         },
     )
-    return points + len(first)
 
 
 def _lines(places: np.ndarray, first: np.ndarray, bend_m: float) -> np.ndarray:
@@ -88,7 +110,7 @@ def _lines(places: np.ndarray, first: np.ndarray, bend_m: float) -> np.ndarray:
     return np.stack([ends[0], np.mean(ends, axis=0) + np.array([0.0, bend_m, 0.0]), ends[1]], axis=1)
 
 
-def _write(path: Path, layer: str, geometry: np.ndarray, fields: dict[str, np.ndarray]) -> None:
+def _write(path: Path, layer: str, geometry: NDArray[np.object_], fields: dict[str, NDArray[np.generic]]) -> None:
     pyogrio.raw.write(
         path, shapely.to_wkb(geometry), list(fields.values()), list(fields), layer=layer, driver="GPKG",
         geometry_type="Point Z" if layer == POINTS else "LineString Z", crs=f"EPSG:{SRID}", append=path.exists(),
