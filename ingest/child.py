@@ -24,6 +24,7 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, Message, ReadRequest
 from ingest.readers.archive import is_archive
 from ingest.readers.choice import choose_reader, import_for, import_kind, sidecars
 from ingest.readers.content import HEAD_BYTES
+from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import CoverageReader
 from ingest.readers.unpacked import Scratch
 from ingest.reading import read_parts
@@ -82,9 +83,10 @@ def main() -> None:
 
 
 def close_in(request: ReadRequest, limits: Limits) -> Scratch | None:
-    """Leave this process only reading the files of ``request``, for good; return where to unpack an archive, None for other files."""
+    """Leave this process only reading the files of ``request``, for good; return where to unpack an archive or keep nodes, or None."""
     with request.path.open("rb") as file:
-        scratch = Scratch(request.work) if is_archive(file.read(HEAD_BYTES)) else None
+        head = file.read(HEAD_BYTES)
+    scratch = Scratch(request.work) if is_archive(head) or is_osm_pbf(head) else None
     readable = _readable(request)
     if scratch is None:
         confine(readable, limits)
@@ -112,6 +114,8 @@ def _readable(request: ReadRequest) -> list[Path]:
 
 def _answer(request: ReadRequest, scratch: Scratch | None) -> Iterator[Message | FileInfo]:
     reader = choose_reader(request, scratch)
+    if isinstance(reader, OsmPbf) and scratch is not None:
+        reader.keep_nodes_in(scratch)
     if not request.parts:
         info = reader.inspect()
         if not isinstance(reader, CoverageReader):

@@ -19,6 +19,10 @@ ALLOWED_DRIVERS = frozenset(
     {"GPKG", "ESRI Shapefile", "FlatGeobuf", "OpenFileGDB", "MapInfo File", "GML", "OSM", "GTiff", "SRTMHGT", "MEM", "Memory"}
 )
 
+_FAILURE = 3
+"""CE_Failure; warnings are less."""
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int, ctypes.c_char_p)
+
 ENVIRONMENT: Mapping[str, str] = {
     "CPL_CURL_ENABLE_VSIMEM": "NO",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .aux.xml, .ovr, .msk beside a file is looked for
@@ -92,7 +96,29 @@ def _declared(gdal: ctypes.CDLL) -> ctypes.CDLL:
     gdal.VSIFileFromMemBuffer.restype = ctypes.c_void_p
     gdal.VSIFCloseL.argtypes = [ctypes.c_void_p]
     gdal.VSIUnlink.argtypes = [ctypes.c_char_p]
+    gdal.CPLPushErrorHandler.argtypes = [_HANDLER]
+    gdal.VSIInstallPluginHandler.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    gdal.VSIAllocFilesystemPluginCallbacksStruct.restype = ctypes.c_void_p
     return gdal
+
+
+@contextmanager
+def failures_told() -> Iterator[list[str]]:
+    """Have what fails in any GDAL in this block, in this thread, be told in the list: some drivers end where their file does not."""
+    told: list[str] = []
+
+    def handle(grade: int, _number: int, message: bytes) -> None:
+        if grade >= _FAILURE:
+            told.append(message.decode("utf-8", "replace"))
+
+    handler = _HANDLER(handle)
+    for gdal in loaded_gdals():
+        gdal.CPLPushErrorHandler(handler)
+    try:
+        yield told
+    finally:
+        for gdal in loaded_gdals():
+            gdal.CPLPopErrorHandler()
 
 
 class MemoryFile:

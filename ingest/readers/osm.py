@@ -1,6 +1,7 @@
 """OpenStreetMap PBF through GDAL's OSM driver: the objects that a FeatureType's tags choose, with the tags its fields know as columns.
 
-GDAL puts ways and relations together to lines and areas. What it keeps meanwhile stays in memory: the child can write no file.
+GDAL puts ways and relations together to lines and areas. What it keeps meanwhile lies in memory, places of many nodes in a file
+(`ingest.gdal_scratch`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import pyarrow.compute as pc
 import pyogrio
 
 from ingest.gdal_policy import MemoryFile
+from ingest.gdal_scratch import NodesFile
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.layers import choose_layer
 from ingest.readers.ogr import named_path, source_batch
 from ingest.readers.osm_relations import tagged_relations
+from ingest.readers.osm_room import Opened, Room, read_through, rooms
 from ingest.readers.source import Remark, SourceBatch, SourceLayer
+from ingest.readers.unpacked import Scratch
 from ingest.refusals import rejected
 from twin.errors import Text
 from twin.model import FeatureType, GeometryType
@@ -50,6 +54,11 @@ class OsmPbf:
         self._memory = MemoryFile("extract.osm.pbf", source) if isinstance(source, bytes) else None
         self._path = named_path(source) if isinstance(source, Path) else "/vsimem/extract.osm.pbf"
         self._source, self._limits = source, limits
+        self._nodes: NodesFile | None = None
+
+    def keep_nodes_in(self, scratch: Scratch) -> None:
+        """Have places of nodes that are too many for the memory lie behind what was unpacked."""
+        self._nodes = NodesFile(scratch)
 
     def inspect(self) -> FileInfo:
         """Return the three layers; how many objects each holds is only known when they are read."""
@@ -65,14 +74,16 @@ class OsmPbf:
                 f"要素类型“{feature_type.title.zh}”未声明 OpenStreetMap 标签（osm）。",
             )
         layer = _LAYERS[feature_type.geometry_type] if part.layer is None else choose_layer(part, tuple(_LAYERS.values()))
-        return OsmLayer(self._path, self._source, layer, feature_type, self._limits)
+        return OsmLayer(self._path, self._source, layer, feature_type, self._limits, self._nodes)
 
 
 class OsmLayer:
     """The objects of one layer that have one of the tags."""
 
-    def __init__(self, path: str, source: Path | bytes, layer: str, feature_type: FeatureType, limits: Limits) -> None:
-        self._path, self._source, self._layer, self._limits = path, source, layer, limits
+    def __init__(
+        self, path: str, source: Path | bytes, layer: str, feature_type: FeatureType, limits: Limits, nodes: NodesFile | None = None
+    ) -> None:
+        self._path, self._source, self._layer, self._limits, self._nodes = path, source, layer, limits, nodes
         self._tags = feature_type.osm_tags
         self._keys = _columns(feature_type)
         note = Text(*(t.format(tags=", ".join(self._tags)) for t in (_CHOSEN.zh, _CHOSEN.en)))
@@ -80,34 +91,41 @@ class OsmLayer:
         self.source = SourceLayer(layer, columns, "EPSG:4326", assumed=True, encoding="UTF-8", notes=(note,))
 
     def batches(self) -> Iterator[SourceBatch]:
-        """Yield the objects in the order in which GDAL completes them, numbered from 1."""
+        """Yield the objects in the order in which GDAL completes them, numbered from 1; errors as `read_through`."""
         configuration = MemoryFile("osmconf.ini", _configuration(self._layer, self._keys).encode())
         first, areas = 1, set[str]()
         waiting: SourceBatch | None = None
-        with pyogrio.raw.open_arrow(
-            self._path,
-            layer=self._layer,
-            where=_condition(self._tags),
-            batch_size=self._limits.rows_per_batch,
-            use_pyarrow=True,
-            CONFIG_FILE=configuration.path,
-            MAX_TMPFILE_SIZE=str(self._limits.memory_bytes >> 22),  # a quarter of the memory, in MB: GDAL takes it all at once, or none
-            TAGS_FORMAT="JSON",
-        ) as (meta, reader):
-            geometry_name = meta["geometry_name"] or "wkb_geometry"
-            for batch in reader:
-                made = source_batch(batch, geometry_name, first).with_geometries()
-                if waiting is not None:
-                    yield waiting
-                columns = _identified(dict(made.columns), self._layer)
-                areas.update(name for name in columns[_ID].to_pylist() if name and name[0] == _KIND["multipolygons"])
-                waiting = SourceBatch(made.rows, made.geometry, columns, made.faults)
-                first += batch.num_rows
+
+        def opened(room: Room) -> Opened:
+            return pyogrio.raw.open_arrow(
+                self._path,
+                layer=self._layer,
+                where=_condition(self._tags),
+                batch_size=self._limits.rows_per_batch,
+                use_pyarrow=True,
+                CONFIG_FILE=configuration.path,
+                MAX_TMPFILE_SIZE=str(room.mb),
+                USE_CUSTOM_INDEXING="YES" if room.is_sorted else "NO",
+                TAGS_FORMAT="JSON",
+            )
+
+        for meta, batch in read_through(opened, rooms(self._length, self._limits.memory_bytes), self._nodes):
+            made = source_batch(batch, meta["geometry_name"] or "wkb_geometry", first).with_geometries()
+            if waiting is not None:
+                yield waiting
+            columns = _identified(dict(made.columns), self._layer)
+            areas.update(name for name in columns[_ID].to_pylist() if name and name[0] == _KIND["multipolygons"])
+            waiting = SourceBatch(made.rows, made.geometry, columns, made.faults)
+            first += batch.num_rows
         if waiting is not None:
             yield replace(waiting, remarks=self._remarks(areas, len(waiting.rows) - 1 if len(waiting.rows) else None))
         elif remarks := self._remarks(areas, None):
             nothing = {column: pa.array([], pa.string()) for column in self.source.columns}
             yield SourceBatch(np.empty(0, np.int64), np.empty(0, object), nothing, remarks=remarks)
+
+    @property
+    def _length(self) -> int:
+        return len(self._source) if isinstance(self._source, bytes) else self._source.stat().st_size
 
     def _remarks(self, areas: set[str], index: int | None) -> tuple[Remark, ...]:
         """Return what is to be said of relations with the tags of which no area came."""

@@ -47,6 +47,10 @@ class Scratch:
         """Whether nothing was unpacked into it: what is then unpacked first can be read as the whole file."""
         return self._end == 0
 
+    def rest(self) -> tuple[int, int]:
+        """Return the file's number and where nothing was unpacked yet, for who writes there and unpacks nothing any more."""
+        return self._file.fileno(), self._end
+
     def append(self, chunks: Iterable[bytes]) -> int:
         """Write a file behind those that are there and return its length; errors as when it is opened."""
         begin = self._end
