@@ -17,6 +17,7 @@ from ingest.bodies import Bodies, place_bodies, representations_table, with_meas
 from ingest.body_arrays import laid_out
 from ingest.checks.remarks import remark_findings
 from ingest.checks.solids.findings import Hit, look_at_solids, solid_findings
+from ingest.checks.solids.looks import LooksOfFile
 from ingest.checks.values import FieldValues, check_values
 from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
@@ -44,6 +45,7 @@ Mask = npt.NDArray[np.bool_]
 
 def read_parts(reader: Reader, request: ReadRequest) -> Generator[Message]:
     """Yield the messages of every part of ``request``, in order (see `ingest.protocol`)."""
+    left = LooksOfFile()
     for part in request.parts:
         is_coverage = part.feature_type.geometry_type == "coverage"
         if isinstance(reader, CoverageReader):
@@ -54,10 +56,10 @@ def read_parts(reader: Reader, request: ReadRequest) -> Generator[Message]:
         else:
             if is_coverage:
                 raise _wrong_kind(part.feature_type, reader.format)
-            yield from _read_features(reader.open(part), reader.format, part, request)
+            yield from _read_features(reader.open(part), reader.format, part, request, left)
 
 
-def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, request: ReadRequest) -> Iterator[Message]:
+def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, request: ReadRequest, left: LooksOfFile) -> Iterator[Message]:
     source = layer.source
     placing = georeference(request_for(request, part), source.name, source.crs, source.assumed)
     mapping = match_columns(source.columns, part.feature_type, dict(part.reading.mapping))
@@ -67,7 +69,7 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
     today, rounding = dt.datetime.now(dt.UTC).date(), RoundingGauge(placing.unit_m)
     with ThreadPoolExecutor(1, "documents") as documents, ThreadPoolExecutor(1, "solids") as solids:
-        work = _Part(part, source, placing, request.limits, rounding, waivers, today, documents, solids)
+        work = _Part(part, source, placing, request.limits, rounding, waivers, today, documents, solids, left)
         begun: deque[_Begun] = deque()
         for batch in layer.batches():
             for pixels in batch.pictures:
@@ -131,7 +133,9 @@ class _Part:
     compresses: Executor
     """A thread for the documents of a batch, while its rows are checked."""
     looks: Executor
-    """A thread for its solids, while the rows of the batch before are checked."""
+    """A thread for its solids, while the rows of the batch before are checked: one, for batches take their looks one after the other."""
+    looks_left: LooksOfFile
+    """For the solids of all batches of the file."""
     rows: int = 0
     accepted: int = 0
     told: Counter[FindingKind] = field(default_factory=Counter)
@@ -147,7 +151,7 @@ class _Part:
         if not bodies.faults:  # the same, and placed: nobody needs them where they were
             batch = replace(batch, representations=found)
         documents = self.compresses.submit(compressed, batch.documents, batch.packing) if batch.documents else None
-        solids = self.looks.submit(look_at_solids, found, self.part.feature_type) if len(found) else None
+        solids = self.looks.submit(look_at_solids, found, self.part.feature_type, self.looks_left) if len(found) else None
         return _Begun(replace(batch, documents=(), packing=None), bodies, solids, documents)
 
     def process(self, begun: _Begun) -> PartBatch:

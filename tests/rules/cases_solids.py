@@ -13,6 +13,7 @@ from solid_files import Points, Polygon, body_of
 
 from ingest.body_arrays import laid_out
 from ingest.checks.solids.findings import look_at_solids, solid_findings
+from ingest.checks.solids.looks import LooksOfFile
 from ingest.readers.source import Makeup, Mended, Representation
 from twin.model import Finding
 
@@ -178,4 +179,5 @@ CASES = (
 def findings(_rule: str, given: Representation, _city: object) -> Sequence[Finding]:
     """Look at one body."""
     bodies = laid_out([given])
-    return solid_findings(look_at_solids(bodies, TYPES["building"]), bodies, np.array([1]), TYPES["building"], lambda x, y: (x, y), "layer")
+    found = look_at_solids(bodies, TYPES["building"], LooksOfFile())
+    return solid_findings(found, bodies, np.array([1]), TYPES["building"], lambda x, y: (x, y), "layer")

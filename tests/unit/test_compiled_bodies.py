@@ -14,6 +14,7 @@ from solid_files import Points, Polygon, body_of
 from ingest.body_arrays import laid_out
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.findings import look_at_solids, solid_findings
+from ingest.checks.solids.looks import LooksOfFile
 from ingest.compiled_bodies import compiled
 from ingest.readers.source import Makeup, Mended, Representation
 from tests.unit.test_representation import SIZES, any_faces, cube, many_faces
@@ -113,7 +114,7 @@ def found(given_bodies: list[Faces], *, kernels: bool, makeup: Makeup | None = N
     arrays = laid_out([Representation(i, "2", faces, None, makeup or Makeup()) for i, faces in enumerate(given_bodies)])
     arrays = compiled(arrays) if kernels else arrays
     return solid_findings(
-        look_at_solids(arrays, BUILDING), arrays, np.arange(len(given_bodies)) + 1, BUILDING, lambda x, y: (x, y), "layer"
+        look_at_solids(arrays, BUILDING, LooksOfFile()), arrays, np.arange(len(given_bodies)) + 1, BUILDING, lambda x, y: (x, y), "layer"
     )
 
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from solid_files import Points, Polygon, body_of
 
+from ingest.checks.solids import looks
 from ingest.checks.solids.boundaries import boundaries_of
 from ingest.checks.solids.fault import MOST_BETWEEN
 from ingest.checks.solids.hulls import Hull, _is_parted, hulls_of
-from ingest.checks.solids.looks import UNFINISHED, Looks
+from ingest.checks.solids.looks import UNFINISHED
 from ingest.checks.solids.planes import planes_of
 from ingest.checks.solids.rings import is_convex, self_intersections
 from ingest.checks.solids.shells import signed_volumes_m3
@@ -148,7 +149,7 @@ def test_what_takes_more_looks_than_a_body_has_is_told_after_what_was_found_befo
     """A sheet that crosses the last one is found where it comes first; where it comes last, that pair is among what was not looked at."""
     sheets = [[_zigzag(k)] for k in range(12)]
     assert validity_faults([body_of(sheets)]) == []
-    monkeypatch.setattr(Looks.__init__, "__defaults__", (200_000,))
+    monkeypatch.setattr(looks, "MOST_LOOKS", 200_000)
     within = [_zigzag(11, least=0.05)]
     early, late = (validity_faults([body_of(order), CUBE, body_of(sheets[:2])]) for order in ([within, *sheets], [*sheets, within]))
     assert [(fault.body, fault.code) for fault in early] == [(0, UNFINISHED), (0, 601)]
@@ -166,7 +167,7 @@ def test_cavities_that_interlock_are_looked_at_as_far_as_a_body_has_looks(monkey
     outside = [(40 * x - 10, 40 * y - 10, 40 * z - 10) for x, y, z in CORNERS], SIDES
     cavities = [(corners, [[ring[::-1] for ring in face] for face in faces]) for corners, faces in (_zigzag(k) for k in range(12))]
     assert validity_faults([body_of([[outside, *cavities]])]) == []
-    monkeypatch.setattr(Looks.__init__, "__defaults__", (200_000,))
+    monkeypatch.setattr(looks, "MOST_LOOKS", 200_000)
     assert [fault.code for fault in validity_faults([body_of([[outside, *cavities]]), CUBE])] == [UNFINISHED]
 
 

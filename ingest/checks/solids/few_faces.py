@@ -10,6 +10,7 @@ import numpy as np
 from ingest.body_arrays import FACE, SHELL, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import ranges
 from ingest.checks.solids.fault import Ints, SolidFault, Tolerances
+from ingest.checks.solids.looks import LooksOfFile
 from ingest.checks.solids.validity import validity_faults
 from ingest.readers.source import Makeup
 from twin.representation import Faces
@@ -18,12 +19,16 @@ _SHARE = 0.5
 """Where more of the faces are doubtful, they are looked at once, with all the rest."""
 
 
-def faults_of_doubtful(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerances) -> Iterator[tuple[int, Sequence[SolidFault]]]:
+def faults_of_doubtful(
+    bodies: BodyArrays, doubts: Doubts, tolerances: Tolerances, looks: LooksOfFile
+) -> Iterator[tuple[int, Sequence[SolidFault]]]:
     """Yield the doubtful bodies with their faults as `validity_faults` has them of whole bodies, of some by their doubtful faces alone.
 
     These tell all if rings were mended in reading, or each shell has a faulty face: rings and planes of all other faces are sound. What it
-    takes to look at a few bodies hardly depends on how many they are: single faces and whole bodies are looked at together.
+    takes to look at a few bodies hardly depends on how many they are: single faces and whole bodies are looked at together. Bodies take
+    their ``looks`` in their order, so those of several shells wait for what is left of others to be looked at wholly.
     """
+    several = bodies.sizes(SHELL) > 1
     some: list[tuple[int, Ints]] = []
     whole: list[int] = []
     for body in np.flatnonzero(doubts.bodies).tolist():
@@ -36,7 +41,11 @@ def faults_of_doubtful(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerance
             some.append((body, faces))
         else:
             whole.append(body)
-    found, left = _faults_of(bodies, some, whole, doubts, tolerances), []
+    left: list[int] = []
+    if any(several[body] for body, _ in some):
+        left = [body for body in whole if several[body]]
+        whole = [body for body in whole if not several[body]]
+    found = _faults_of(bodies, some, whole, doubts, tolerances, looks)
     for k, (body, faces) in enumerate(some):
         of_faces = [replace(f, face=int(faces[f.face])) for f in found[k] if f.face is not None]
         if _is_all(bodies, body, of_faces):
@@ -44,11 +53,17 @@ def faults_of_doubtful(bodies: BodyArrays, doubts: Doubts, tolerances: Tolerance
         else:
             left.append(body)
     yield from zip(whole, found[len(some) :], strict=True)
-    yield from zip(left, _faults_of(bodies, [], left, doubts, tolerances), strict=True)
+    left.sort()
+    yield from zip(left, _faults_of(bodies, [], left, doubts, tolerances, looks), strict=True)
 
 
 def _faults_of(
-    bodies: BodyArrays, some: Sequence[tuple[int, Ints]], whole: Sequence[int], doubts: Doubts, tolerances: Tolerances
+    bodies: BodyArrays,
+    some: Sequence[tuple[int, Ints]],
+    whole: Sequence[int],
+    doubts: Doubts,
+    tolerances: Tolerances,
+    looks: LooksOfFile,
 ) -> list[list[SolidFault]]:
     """Return the faults of ``some`` faces of bodies, as if they were loose and all there is, and then of ``whole`` bodies."""
     numbers = [body for body, _ in some] + list(whole)
@@ -59,7 +74,7 @@ def _faults_of(
     doubtful = [np.ones(len(faces), dtype=bool) for _, faces in some]
     doubtful += [doubts.faces[bodies.start[body, FACE] : bodies.start[body + 1, FACE]] for body in whole]
     makeups = [Makeup()] * len(some) + [bodies.makeup[body] for body in whole]
-    for fault in validity_faults([*pieces, *map(bodies.faces, whole)], tolerances, makeups, np.concatenate(doubtful)):
+    for fault in validity_faults([*pieces, *map(bodies.faces, whole)], tolerances, makeups, np.concatenate(doubtful), looks):
         found[fault.body].append(replace(fault, body=numbers[fault.body]))
     return found
 

@@ -13,7 +13,7 @@ from ingest.body_arrays import BodyArrays
 from ingest.checks.rules import Severities
 from ingest.checks.solids.fault import Tolerances
 from ingest.checks.solids.few_faces import faults_of_doubtful
-from ingest.checks.solids.looks import UNFINISHED
+from ingest.checks.solids.looks import UNFINISHED, LooksOfFile
 from twin.errors import Text
 from twin.model import FeatureType, Finding
 
@@ -32,9 +32,12 @@ class Hit:
     value: float | None = None
 
 
-def look_at_solids(bodies: BodyArrays, feature_type: FeatureType) -> Sequence[Hit]:
-    """Return the faults of ``bodies`` (vertices in the storage CRS); it needs nothing else, so a thread of its own can do it."""
-    return list(_found(bodies, Severities.of(feature_type))) if len(bodies) else []
+def look_at_solids(bodies: BodyArrays, feature_type: FeatureType, looks: LooksOfFile) -> Sequence[Hit]:
+    """Return the faults of ``bodies`` (vertices in the storage CRS); a thread of its own can do it.
+
+    ``looks`` are those that are left for the file: whoever looks at its batches does so one after the other, in their order.
+    """
+    return list(_found(bodies, Severities.of(feature_type), looks)) if len(bodies) else []
 
 
 def solid_findings(
@@ -68,13 +71,13 @@ def _mended(bodies: BodyArrays, place_point: PlacePoint) -> Iterator[Hit]:
             yield Hit(number, mended.code, None if mended.place is None else place_point(*mended.place))
 
 
-def _found(bodies: BodyArrays, severities: Severities) -> Iterator[Hit]:
+def _found(bodies: BodyArrays, severities: Severities, looks: LooksOfFile) -> Iterator[Hit]:
     tolerances = Tolerances(
         snap_m=severities.number("val3dity-102", "snap_m"),
         planarity_m=severities.number("val3dity-203", "planarity_m"),
         normals_deg=severities.number("val3dity-204", "normals_deg"),
     )
-    for body, faults in faults_of_doubtful(bodies, bodies.doubts(tolerances), tolerances):
+    for body, faults in faults_of_doubtful(bodies, bodies.doubts(tolerances), tolerances, looks):
         yield from (Hit(body, fault.code, fault.place[:2], fault.face, fault.value) for fault in faults)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ingest.checks.solids.crossings import (
     reaches,
 )
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
-from ingest.checks.solids.looks import A_PAIR, Looks
+from ingest.checks.solids.looks import A_PAIR, A_TRIANGLE, BOXES_A_LOOK, Looks
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.triangles import triangles_of
 from ingest.checks.solids.vectors import cross, dot, length
@@ -51,16 +51,15 @@ class Hull:
     """(E, 2, 3)"""
     face: int
     """One of its faces, to name it by."""
+    low: Floats = field(init=False)
+    """Least coordinates."""
+    high: Floats = field(init=False)
+    """Greatest coordinates."""
 
-    @property
-    def low(self) -> Floats:
-        """Least coordinates."""
-        return self.triangles.min(axis=(0, 1))
-
-    @property
-    def high(self) -> Floats:
-        """Greatest coordinates."""
-        return self.triangles.max(axis=(0, 1))
+    def __post_init__(self) -> None:
+        """Look for the box once: a hull is held against very many."""
+        object.__setattr__(self, "low", self.triangles.min(axis=(0, 1)))
+        object.__setattr__(self, "high", self.triangles.max(axis=(0, 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,13 +100,19 @@ def boxes_apart(one: Hull, other: Hull) -> bool:
     return bool(((one.low > other.high + CONTACT_M) | (other.low > one.high + CONTACT_M)).any())
 
 
-def meeting_boxes(hulls: Sequence[Hull]) -> Iterator[tuple[int, int]]:
-    """Yield the positions of two hulls whose boxes have a point in common, the smaller first, in their order."""
-    if not hulls:
+def meeting_boxes(hulls: Sequence[Hull], looks: Looks, kin: Ints | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the positions of two hulls whose boxes have a point in common, the smaller first, in their order; none of two of one ``kin``.
+
+    LooksSpentError where they are more than there are ``looks`` for.
+    """
+    if not hulls or (kin is not None and (kin == kin[0]).all()):
         return
+    looks.spend(len(hulls) ** 2 // (2 * BOXES_A_LOOK))
     low, high = (np.array([getattr(hull, end) for hull in hulls]) for end in ("low", "high"))
     for k in range(len(hulls) - 1):
         meet = ((low[k + 1 :] <= high[k] + CONTACT_M) & (low[k] <= high[k + 1 :] + CONTACT_M)).all(axis=1)
+        if kin is not None:
+            meet &= kin[k + 1 :] != kin[k]
         yield from ((k, k + 1 + int(n)) for n in np.flatnonzero(meet))
 
 
@@ -117,7 +122,7 @@ def standing(one: Hull, other: Hull, looks: Looks) -> Standing:
     Faces that pass through each other cross. Otherwise each lies on one side of the other, and any of its points off the other tells which.
     LooksSpentError where that takes more than there are ``looks``.
     """
-    looks.spend(A_PAIR)
+    _spend_on(one, other, looks)
     if _is_parted(one, other) or _is_parted(other, one):
         return Standing(Relation.APART, one.triangles[0].mean(axis=0), touch=False, share_area=False)
     s, t = _near_pairs(one.triangles, other.triangles, looks)
@@ -132,6 +137,11 @@ def standing(one: Hull, other: Hull, looks: Looks) -> Standing:
     mine, theirs = _sides(one, other, looks), _sides(other, one, looks)
     relation = _relation(mine, theirs)
     return Standing(relation, where, touch=touch, share_area=len(shared) > 0)
+
+
+def _spend_on(one: Hull, other: Hull, looks: Looks) -> None:
+    """Count what is asked of each triangle of two hulls, however few of them are near."""
+    looks.spend(A_PAIR + A_TRIANGLE * (len(one.triangles) + len(other.triangles)))
 
 
 def _is_parted(one: Hull, other: Hull) -> bool:
@@ -150,6 +160,7 @@ def _is_parted(one: Hull, other: Hull) -> bool:
 def contact_segments(one: Hull, other: Hull, looks: Looks) -> Floats:
     """Return (n, 2, 3) the parts of the edges of either hull that lie in the surface of the other; errors as of `standing`."""
     found: list[Floats] = []
+    _spend_on(one, other, looks)
     for edges, triangles in ((one.edges, other.triangles), (other.edges, one.triangles)):
         e, t = _near_pairs(edges, triangles, looks)
         start, end, triangle = edges[e, 0], edges[e, 1], triangles[t]
@@ -177,9 +188,8 @@ def holds(hull: Hull, points: Floats) -> Mask:
 def _sides(one: Hull, other: Hull, looks: Looks) -> tuple[bool, bool]:
     """Tell whether some point of ``one`` is inside, and some outside of ``other``; those on its surface are neither."""
     points = np.concatenate([one.triangles.mean(axis=1), one.edges.mean(axis=1), one.edges.reshape(-1, 3)])
-    points = np.unique(points, axis=0)
     beyond = ((points < other.low - CONTACT_M) | (points > other.high + CONTACT_M)).any(axis=1)
-    near = points[~beyond]
+    near = np.unique(points[~beyond], axis=0)
     looks.spend(len(near) * len(other.triangles))
     near = near[_are_off(near, other)]
     inside = holds(other, near)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ingest.checks.solids.boundaries import Boundaries, greatest, least
 from ingest.checks.solids.crossings import meet_beyond_shared, pairs_of_meeting_boxes
 from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.looks import A_NEAR_PAIR, SWEPT_A_LOOK, FaceLooks, LooksOfFile, LooksSpentError
 from ingest.checks.solids.planes import Planes
 from ingest.checks.solids.triangles import triangles_of
 from ingest.checks.solids.vectors import cross, dot, unit
@@ -18,17 +20,20 @@ _SWEPT = 200
 """Shells of more faces are swept along x: comparing all with all grows with the square."""
 
 
-def crossing_faces(b: Boundaries, planes: Planes, shells: Mask, twin: Ints) -> Iterator[tuple[int, int, Floats]]:
+def crossing_faces(
+    b: Boundaries, planes: Planes, shells: Mask, twin: Ints, looks: LooksOfFile, unfinished: list[int]
+) -> Iterator[tuple[int, int, Floats]]:
     """Yield pairs of faces of sound ``shells`` (S) that meet beyond their boundaries, and the place from the body's origin.
 
     Most pairs are told apart by their boxes, and most that share a corner or edge by a plane between them: that of one of the faces, or
-    one upright on both through the edge. The rest is compared triangle by triangle. ``twin`` is as `sound_shells` returns it.
+    one upright on both through the edge. The rest is compared triangle by triangle. ``twin`` is as `sound_shells` returns it. Large shells
+    of which more pairs are near than there are ``looks`` for go to ``unfinished``.
     """
     first = b.first_corner()
     points = b.points()
     low, high = least(points, first).T.copy(), greatest(points, first).T.copy()
     apart = _Apart(b, planes, twin)
-    for pairs in _pairs(b, low, high, shells):
+    for pairs in _pairs(b, low, high, shells, looks, unfinished):
         left = pairs
         for told_apart in (apart.by_plane_of, lambda p, q: apart.by_plane_of(q, p), apart.by_plane_through_edge):
             unknown = ~told_apart(*left)
@@ -36,11 +41,15 @@ def crossing_faces(b: Boundaries, planes: Planes, shells: Mask, twin: Ints) -> I
         yield from meeting_pairs(b, planes, *left)
 
 
-def _pairs(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> Iterator[tuple[Ints, Ints]]:
+def _pairs(
+    b: Boundaries, low: Floats, high: Floats, shells: Mask, looks: LooksOfFile, unfinished: list[int]
+) -> Iterator[tuple[Ints, Ints]]:
     """Yield pairs of faces whose boxes meet, many at a time."""
     waiting: list[tuple[Ints, Ints]] = []
     count = 0
-    for pairs in _pairs_by_size(b, low, high, shells):
+    size = b.shell_end - b.shell_start
+    large = _pairs_of_large(b, low, high, np.flatnonzero(shells & (size > _SWEPT)), looks, unfinished)
+    for pairs in itertools.chain(_pairs_by_size(b, low, high, shells & (size <= _SWEPT)), large):
         waiting.append(pairs)
         count += len(pairs[0])
         if count > _PAIRS_AT_A_TIME:
@@ -51,14 +60,10 @@ def _pairs(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> Iterator[t
 
 
 def _pairs_by_size(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> Iterator[tuple[Ints, Ints]]:
-    """Yield them for shells of one number of faces after the other."""
+    """Yield them for small shells of one number of faces after the other."""
     size = b.shell_end - b.shell_start
     for n in np.unique(size[shells]):
         of = np.flatnonzero(shells & (size == n))
-        if n > _SWEPT:
-            for shell in of:
-                yield from _swept(low, high, np.arange(b.shell_start[shell], b.shell_end[shell]))
-            continue
         i, j = np.triu_indices(int(n), 1)
         step = max(1, _PAIRS_AT_A_TIME // len(i))
         for at in range(0, len(of), step):
@@ -68,9 +73,22 @@ def _pairs_by_size(b: Boundaries, low: Floats, high: Floats, shells: Mask) -> It
             yield one[meet], other[meet]
 
 
-def _swept(low: Floats, high: Floats, faces: Ints) -> Iterator[tuple[Ints, Ints]]:
+def _pairs_of_large(
+    b: Boundaries, low: Floats, high: Floats, shells: Ints, looks: LooksOfFile, unfinished: list[int]
+) -> Iterator[tuple[Ints, Ints]]:
+    """Yield them for ``shells`` one after the other, in their order, as far as they have looks."""
+    for shell in shells.tolist():
+        faces = np.arange(b.shell_start[shell], b.shell_end[shell])
+        try:
+            yield from _swept(low, high, faces, looks.of_shell(len(faces)))
+        except LooksSpentError:
+            unfinished.append(shell)
+
+
+def _swept(low: Floats, high: Floats, faces: Ints, looks: FaceLooks) -> Iterator[tuple[Ints, Ints]]:
     order = faces[np.argsort(low[0, faces], kind="stable")]
     until = np.searchsorted(low[0, order], high[0, order] + CONTACT_M, side="right")
+    looks.spend(int((until - np.arange(len(order)) - 1).sum()) // SWEPT_A_LOOK)
     at = 0
     while at < len(order):
         reach = np.cumsum(until[at:] - np.arange(at, len(order)) - 1)
@@ -80,6 +98,7 @@ def _swept(low: Floats, high: Floats, faces: Ints) -> Iterator[tuple[Ints, Ints]
         other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(length) - length, length)
         one, other = order[one], order[other]
         meet = pairs_of_meeting_boxes(low, high, one, other)
+        looks.spend(A_NEAR_PAIR * len(meet))
         yield one[meet], other[meet]
         at = stop
 

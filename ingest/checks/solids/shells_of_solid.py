@@ -27,7 +27,7 @@ def shell_faults_of_solid(hulls: Sequence[Hull], looks: Looks) -> Iterator[tuple
     are no more ``looks``.
     """
     found = 0
-    pairs = itertools.chain(((0, i) for i in range(1, len(hulls))), ((j + 1, i + 1) for j, i in meeting_boxes(hulls[1:])))
+    pairs = itertools.chain(((0, i) for i in range(1, len(hulls))), ((j + 1, i + 1) for j, i in meeting_boxes(hulls[1:], looks)))
     for j, i in pairs:
         code, place = _between(hulls[i], hulls[j], looks, is_exterior=j == 0)
         if code is not None:
@@ -37,11 +37,13 @@ def shell_faults_of_solid(hulls: Sequence[Hull], looks: Looks) -> Iterator[tuple
             return
     if found:
         return
-    touching = [contact_segments(hulls[i], hulls[j], looks) for j, i in meeting_boxes(hulls)]
+    touching = [contact_segments(hulls[i], hulls[j], looks) for j, i in meeting_boxes(hulls, looks)]
     segments = np.concatenate([*touching, np.empty((0, 2, 3))])
-    circle = _on_a_circle(segments) if len(segments) <= _SEGMENTS else None
-    if circle is not None:
-        yield _DISCONNECTED, 1, circle
+    if len(segments) <= _SEGMENTS:
+        looks.spend(len(segments) ** 2 // 2)
+        circle = _on_a_circle(segments)
+        if circle is not None:
+            yield _DISCONNECTED, 1, circle
 
 
 def _between(hull: Hull, other: Hull, looks: Looks, *, is_exterior: bool) -> tuple[int | None, Floats]:

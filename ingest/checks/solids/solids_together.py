@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ingest.checks.solids.fault import MOST_BETWEEN, Floats
+import numpy as np
+
+from ingest.checks.solids.fault import MOST_BETWEEN, Floats, Ints
 from ingest.checks.solids.hulls import Hull, Relation, meeting_boxes, standing
 from ingest.checks.solids.looks import Looks
 from ingest.readers.source import Makeup
@@ -23,11 +25,11 @@ def faults_between(hulls: Mapping[int, Hull], makeup: Makeup, looks: Looks) -> I
     are `MOST_BETWEEN` overlaps, for then not all of its pairs were looked at. LooksSpentError where there are no more ``looks``.
     """
     joined, overlaps, solids = {n: n for n in hulls}, 0, sorted(hulls)
-    for j, i in ((solids[one], solids[other]) for one, other in meeting_boxes([hulls[n] for n in solids])):
-        together = _geometry(makeup, i) == _geometry(makeup, j)
-        composite = together and _geometry(makeup, i) in makeup.composites
-        if together and not composite:
-            continue
+    geometries = [_geometry(makeup, n) for n in solids]
+    # solids of a multi-solid are kin, of which nothing is asked; every one of a composite is alone
+    kin: Ints = np.array([-1 - n if g in makeup.composites else g for n, g in zip(solids, geometries, strict=True)], dtype=np.int64)
+    for one, other in meeting_boxes([hulls[n] for n in solids], looks, kin):
+        j, i, composite = solids[one], solids[other], geometries[one] == geometries[other]
         found = standing(hulls[i], hulls[j], looks)
         if found.share_area:
             _join(joined, i, j)
@@ -38,8 +40,7 @@ def faults_between(hulls: Mapping[int, Hull], makeup: Makeup, looks: Looks) -> I
             if overlaps == MOST_BETWEEN:
                 return
     first: dict[int, int] = {}
-    for n in sorted(hulls):
-        geometry = _geometry(makeup, n)
+    for n, geometry in zip(solids, geometries, strict=True):
         if geometry in makeup.composites and _root(joined, n) != _root(joined, first.setdefault(geometry, n)):
             yield _DISCONNECTED, n, hulls[n].triangles[0].mean(axis=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ingest.checks.solids.boundaries import LOOSE, Boundaries, boundaries_of
 from ingest.checks.solids.fault import Floats, Ints, Mask, SolidFault, Tolerances
 from ingest.checks.solids.hulls import Hull, hulls_of
-from ingest.checks.solids.looks import UNFINISHED, Looks, LooksSpentError
+from ingest.checks.solids.looks import UNFINISHED, Looks, LooksOfFile, LooksSpentError
 from ingest.checks.solids.planes import Planes, planes_of
 from ingest.checks.solids.polygons import plainly_sound, ring_faults
 from ingest.checks.solids.rings import is_convex, same_points, self_intersections, too_few_points
@@ -28,23 +29,30 @@ _FAR, _BENT, _CROSSING, _INWARDS = 203, 204, 306, 405
 
 
 def validity_faults(
-    bodies: Sequence[Faces], tolerances: Tolerances | None = None, makeups: Sequence[Makeup] = (), doubtful: Mask | None = None
+    bodies: Sequence[Faces],
+    tolerances: Tolerances | None = None,
+    makeups: Sequence[Makeup] = (),
+    doubtful: Mask | None = None,
+    looks: LooksOfFile | None = None,
 ) -> list[SolidFault]:
     """Return the faults of ``bodies``, by body and code; coordinates in metres, their places in the same CRS.
 
     Faces need not be well-formed beyond their ends: a ring may have too few corners; ValueError of corners at vertices that a body has not.
     ``makeups`` tells for each body what geometries its solids are of (without it each is one), and whether rings were mended in reading:
     then its shells are not looked at. ``doubtful`` (F,) are the faces of all bodies whose rings and planes are not known to be sound;
-    without it none is.
+    without it none is. ``looks`` are those left for the bodies of their file, of which these take theirs in their order; without it they
+    are a file.
     """
     if not any(len(body.indices) for body in bodies):
         return []
     for number, body in enumerate(bodies):
         if len(body.indices) and int(body.indices.max()) >= len(body.vertices):
             raise ValueError(f"body {number} has a corner at a vertex that it has not")
-    meeting = np.empty(0, dtype=np.int64)
+    meeting, looks = np.empty(0, dtype=np.int64), looks or LooksOfFile()
+    before = replace(looks)
     while True:
-        work = _Validity(boundaries_of(bodies), tolerances or Tolerances(), makeups or [Makeup()] * len(bodies), doubtful)
+        looks.left, looks.left_for_faces = before.left, before.left_for_faces
+        work = _Validity(boundaries_of(bodies), tolerances or Tolerances(), makeups or [Makeup()] * len(bodies), doubtful, looks)
         work.meeting_rings(meeting)
         try:
             work.rings_and_polygons()
@@ -61,7 +69,7 @@ def validity_faults(
 class _Validity:
     """Climbs the levels over one batch; remembers which faces, shells and solids are sound so far."""
 
-    def __init__(self, b: Boundaries, tolerances: Tolerances, makeups: Sequence[Makeup], doubtful: Mask | None) -> None:
+    def __init__(self, b: Boundaries, tolerances: Tolerances, makeups: Sequence[Makeup], doubtful: Mask | None, looks: LooksOfFile) -> None:
         self.faults: list[SolidFault] = []
         self._b = b
         self._makeups = makeups
@@ -71,7 +79,7 @@ class _Validity:
         self._sound_shell = np.ones(len(b.shell_start), dtype=bool)
         self._few = self._few_or_same() if self._doubtful_face.any() else np.zeros(len(self._sound_face), dtype=bool)
         self._is_welded = False
-        self._looks: dict[int, Looks] = {}
+        self._looks = looks
 
     @cached_property
     def _planes_of_rings(self) -> Planes:
@@ -132,10 +140,15 @@ class _Validity:
             for fault in shell_faults(b, int(shell)):
                 self._shell_fault(fault.code, fault.face, fault.place)
         crossing: Mask = np.zeros(len(sound), dtype=bool)
-        for one, _, place in crossing_faces(b, self._planes_of_shells, sound, twin) if sound.any() else ():
+        unfinished: list[int] = []
+        crossings = crossing_faces(b, self._planes_of_shells, sound, twin, self._looks, unfinished) if sound.any() else ()
+        for one, _, place in crossings:
             if not crossing[b.shell_of_face[one]]:
                 crossing[b.shell_of_face[one]] = True
                 self._shell_fault(_CROSSING, one, place)
+        for shell in unfinished:
+            face = int(b.shell_start[shell])
+            self._unfinished(face, b.xyz[b.corner[b.corners_of(face)]].mean(axis=0))
 
     def solids(self) -> None:
         """401 to 601."""
@@ -155,43 +168,47 @@ class _Validity:
         body_of_solid = np.repeat(np.arange(len(several)), np.diff(b.body_solid_start))
         wanted = np.flatnonzero((sound & ((shells_of > 1) | several[body_of_solid]))[solid_of_shell])
         hulls = dict(zip(wanted.tolist(), hulls_of(b, self._planes_of_shells, wanted), strict=True))
-        for solid in np.flatnonzero(sound & (shells_of > 1)):
-            sound[solid] = self._is_sound_inside(int(solid), hulls)
-        for body in np.flatnonzero(several):
-            self._between_solids(int(body), sound, hulls)
+        hollow = np.zeros(len(several), dtype=bool)
+        hollow[body_of_solid[shells_of > 1]] = True
+        for body in np.flatnonzero(several | hollow).tolist():
+            solids = np.arange(b.body_solid_start[body], b.body_solid_start[body + 1])
+            looks = self._looks.of_body(int(np.diff(b.first_corner()[b.body_start[body : body + 2]])[0]))
+            for solid in solids[sound[solids] & (shells_of[solids] > 1)].tolist():
+                sound[solid] = self._is_sound_inside(solid, hulls, looks)
+            if several[body]:
+                self._between_solids(body, sound, hulls, looks)
 
-    def _is_sound_inside(self, solid: int, hulls: Mapping[int, Hull]) -> bool:
+    def _is_sound_inside(self, solid: int, hulls: Mapping[int, Hull], looks: Looks) -> bool:
         shells = [hulls[s] for s in range(int(self._b.solid_start[solid]), int(self._b.solid_start[solid + 1]))]
         is_sound = True
         with self._until_spent(shells):
-            for code, shell, place in shell_faults_of_solid(shells, self._looks_at(shells[0].face)):
+            for code, shell, place in shell_faults_of_solid(shells, looks):
                 is_sound = False
                 self._fault(code, shells[shell].face, place, names_face=False)
         return is_sound
 
-    def _between_solids(self, body: int, sound: Mask, hulls: Mapping[int, Hull]) -> None:
+    def _between_solids(self, body: int, sound: Mask, hulls: Mapping[int, Hull], looks: Looks) -> None:
         b = self._b
         first, end = int(b.body_solid_start[body]), int(b.body_solid_start[body + 1])
         exteriors = {k - first: hulls[int(b.solid_start[k])] for k in range(first, end) if sound[k]}
         if not exteriors:
             return
-        hulls_of_body = list(exteriors.values())
-        with self._until_spent(hulls_of_body):
-            for code, solid, place in faults_between(exteriors, self._makeups[body], self._looks_at(hulls_of_body[0].face)):
+        with self._until_spent(list(exteriors.values())):
+            for code, solid, place in faults_between(exteriors, self._makeups[body], looks):
                 self._fault(code, exteriors[solid].face, place, names_face=False)
-
-    def _looks_at(self, face: int) -> Looks:
-        return self._looks.setdefault(int(self._b.body_of_face[face]), Looks())
 
     @contextmanager
     def _until_spent(self, hulls: Sequence[Hull]) -> Iterator[None]:
         """Tell once of a body that as much was looked at as may be, at the first of the surfaces that were held against each other."""
-        body = int(self._b.body_of_face[hulls[0].face])
         try:
             yield
         except LooksSpentError:
-            if not any(f.body == body and f.code == UNFINISHED for f in self.faults):
-                self._fault(UNFINISHED, hulls[0].face, hulls[0].triangles[0].mean(axis=0), names_face=False)
+            self._unfinished(hulls[0].face, hulls[0].triangles[0].mean(axis=0))
+
+    def _unfinished(self, face: int, place: Floats) -> None:
+        body = int(self._b.body_of_face[face])
+        if not any(f.body == body and f.code == UNFINISHED for f in self.faults):
+            self._fault(UNFINISHED, face, place, names_face=False)
 
     def _few_or_same(self) -> Mask:
         b = self._b
