@@ -7,6 +7,7 @@ faces are, over pairs; it is simple at a vertex when the corners there form one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -151,10 +152,13 @@ def _off_the_first_component(b: Boundaries, chosen: Ints, twin: Ints) -> Ints:
     beyond = b.face_of_corner[twin[chosen]]
     while True:
         nearest = np.minimum.reduceat(label[beyond], first)
-        nearest = np.minimum(label[nearest], label[faces])
-        if (nearest == label[faces]).all():
+        if (nearest >= label[faces]).all():
             break
-        label[faces] = nearest
+        # the least face that a part of the shell has got to takes with it all that are known to be of one with this face
+        np.minimum.at(label, label[faces], nearest)
+        label[faces] = np.minimum(label[faces], nearest)
+        while (label[label[faces]] != label[faces]).any():
+            label[faces] = label[label[faces]]
     return faces[label[faces] != b.shell_start[b.shell_of_face[faces]]]
 
 
@@ -185,7 +189,8 @@ def _several(b: Boundaries, faces: Ints, corners: Ints, vertex: Ints, component:
         if other != part and not touching.issuperset((part, other)):
             touching.update((part, other))
             found.append(ShellFault(_NON_MANIFOLD, int(b.face_of_corner[corner]), b.xyz[b.corner[corner]]))
-    largest = max(set(component.values()), key=lambda p: (sum(c == p for c in component.values()), -p))
+    sizes = Counter(component.values())
+    largest = max(sizes, key=lambda p: (sizes[p], -p))
     apart = {c for c in component.values() if c != largest and c not in touching}
     return found + [ShellFault(_SEVERAL, f, _middle(b, f)) for f in map(int, faces) if f in apart]
 
