@@ -26,6 +26,7 @@ from ingest.readers.choice import choose_reader, import_for, import_kind, sideca
 from ingest.readers.content import HEAD_BYTES
 from ingest.readers.osm import OsmPbf, is_osm_pbf
 from ingest.readers.source import CoverageReader
+from ingest.readers.survey import Survey, ends_wanted
 from ingest.readers.unpacked import Scratch
 from ingest.reading import read_parts
 from ingest.refusals import memory_refusal
@@ -126,7 +127,11 @@ def _answer(request: ReadRequest, scratch: Scratch | None) -> Iterator[Message |
         for part in request.parts:
             yield from source_rows(reader, part)
         return
-    yield from read_parts(reader, request)
+    wanted = ends_wanted(reader, request) if request.ends.may_ask and isinstance(reader, Survey) else None
+    if wanted is not None:
+        yield wanted
+    else:
+        yield from read_parts(reader, request)
 
 
 def _with_named_crs(layer: LayerInfo) -> LayerInfo:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
+from ingest.ends_elsewhere import EndsWanted
 from ingest.json_texts import are_texts_of_postgresql
 from ingest.protocol import (
     DOCUMENTS,
@@ -74,12 +75,15 @@ class Kind(enum.StrEnum):
     MODEL = "M"
     MODEL_FILE = "N"
     SOURCE_ROWS = "S"
+    ENDS_WANTED = "W"
     INFO = "I"
     REFUSAL = "X"
     DONE = "Z"
 
 
-Described = PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader | ModelFile | SourceRows | FileInfo
+Described = (
+    PartHeader | PartEnd | CoverageHeader | ImageHeader | PointCloudHeader | ModelHeader | ModelFile | SourceRows | EndsWanted | FileInfo
+)
 """What travels as JSON."""
 
 
@@ -92,6 +96,7 @@ _JSON_TYPES: Mapping[Kind, Any] = {
     Kind.MODEL: ModelHeader,
     Kind.MODEL_FILE: ModelFile,
     Kind.SOURCE_ROWS: SourceRows,
+    Kind.ENDS_WANTED: EndsWanted,
     Kind.INFO: FileInfo,
 }
 _JSON_KINDS: Mapping[Any, Kind] = {cls: kind for kind, cls in _JSON_TYPES.items()}

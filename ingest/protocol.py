@@ -2,10 +2,9 @@
 
 `read_file` yields, part after part in the order asked: one `PartHeader`, any number of `PartBatch`, each behind the `PictureBlock`s that
 it is the first to show, one `PartEnd`; for a raster one `CoverageHeader`, its `CoverageBlock`s from north to south, one
-`PartEnd`; for a point cloud one `PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out
-of an archive; for a finished model one
-`ModelHeader`, its `ModelFile`s with their bytes, one `PartEnd`. A source row is named as
-its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
+`PartEnd`; for a point cloud one `PointCloudHeader`, one `PartEnd`, between them the file itself as `FileChunk`s when it came out of an
+archive; for a finished model one `ModelHeader`, its `ModelFile`s with their bytes, one `PartEnd`. Or all it yields is `EndsWanted`. A
+source row is named as its surveyor counts: the sheet's row number for tables (header included), else the 1-based number of the feature.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.ends_elsewhere import NOT_ELSEWHERE, EndsElsewhere, EndsWanted
 from ingest.exported_table import ExportedTable
 from ingest.part_reading import AS_IT_SAYS, PartReading
 from ingest.understanding.defined import DefinedCrs, Stated, is_code
@@ -112,6 +112,7 @@ class ReadRequest:
     """Other files of the same submission that this one may need (the point table of a line table)."""
     tables: tuple[ExportedTable, ...] = ()
     """Of those of these files that are Access databases."""
+    ends: EndsElsewhere = NOT_ELSEWHERE
     work: Path | None = None
     """Where what is needed for the time of reading lies meanwhile; None: where the machine has temporary files."""
     limits: Limits = field(default_factory=Limits)
@@ -372,6 +373,7 @@ Message = (
     | FileChunk
     | PictureBlock
     | SourceRows
+    | EndsWanted
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,11 +16,13 @@ from ingest.beside_copies import BesideCopies
 from ingest.copier import Copier
 from ingest.coverage import receive_coverage
 from ingest.derive import derive_from_row, there_is_terrain
+from ingest.ends_elsewhere import EndsElsewhere
 from ingest.fids import FidSource
 from ingest.further_findings import Room
 from ingest.imagery import receive_image
 from ingest.inputs import inputs_of
 from ingest.kept_parts import hold_datasets
+from ingest.main_files import main_files
 from ingest.model import receive_model
 from ingest.pictures import keep_picture
 from ingest.point_cloud import receive_point_cloud
@@ -37,6 +39,7 @@ from ingest.protocol import (
     PointCloudHeader,
     ReadRequest,
 )
+from ingest.published_ends import answered, may_be_published
 from ingest.representations import Accompaniment
 from ingest.request import LoadRequest, PartSpec, Workplace
 from ingest.staging import Staging
@@ -82,7 +85,7 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
     What is filled ``apart``, where that is given, is on its way to its commit when this returns: whoever reads it waits until that settled.
     """
     has_terrain = there_is_terrain(place.catalogue, [tally.staging for tally in tallies.values()])
-    for path in request.files:
+    for path in main_files(request.files):
         asked = read_request(place, request, path)
         if asked is None:
             continue  # it is there for another file's sake
@@ -95,7 +98,7 @@ def read_all(place: Workplace, request: LoadRequest, tallies: Mapping[str, Tally
             FidSource(pool) as fids,
             pool.connection() as connection,
             Copier(connection, fids, apart if large else None) as copier,
-            closing(place.read(asked)) as messages,
+            answered(place, request, asked) as messages,
         ):
             _receive(place, copier, messages, asked, tallies, has_terrain=has_terrain)
 
@@ -104,7 +107,10 @@ def read_request(place: Workplace, request: LoadRequest, path: Path) -> ReadRequ
     """Return what the sandbox is asked of one file of a request, None when no part of it is in that file."""
     parts = tuple(_part_request(place.catalogue, request, p, path) for p in _parts_of(path, request))
     companions = tuple(f for f in request.files if f != path)
-    return place.make_request(path, parts, companions, request.crs, request.vertical) if parts else None
+    if not parts:
+        return None
+    asked = place.make_request(path, parts, companions, request.crs, request.vertical)
+    return replace(asked, ends=EndsElsewhere(may_ask=True)) if may_be_published(place.catalogue, request, parts) else asked
 
 
 def _part_request(catalogue: Catalogue, request: LoadRequest, part: PartSpec, path: Path) -> PartRequest:

@@ -26,10 +26,11 @@ def choose_layer(part: PartRequest, names: Sequence[str]) -> str:
         return matching[0]
     if len(names) == 1:
         return names[0]
-    raise _layer_unclear(part.feature_type, names)
+    raise layer_unclear(part.feature_type, names)
 
 
-def _layer_unclear(feature_type: FeatureType, names: Sequence[str]) -> TwinError:
+def layer_unclear(feature_type: FeatureType, names: Sequence[str]) -> TwinError:
+    """Return the error of several layers of which nobody says which one is meant."""
     zh, en = "、".join(names[:_SHOWN]), ", ".join(names[:_SHOWN])
     return rejected(
         "layer-missing",

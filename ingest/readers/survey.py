@@ -14,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.ends_elsewhere import EndsWanted
 from ingest.mapping import match_columns
 from ingest.names import normalised
 from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest, ReadRequest
 from ingest.readers.delimited import read_delimited
 from ingest.readers.encodings import declared_codec
-from ingest.readers.layers import layers_named_like, spellings_of
+from ingest.readers.layers import layer_unclear, layers_named_like, spellings_of
 from ingest.readers.mdb import read_tables
+from ingest.readers.points_elsewhere import asked_for, points_elsewhere
 from ingest.readers.sheets import Sheet
 from ingest.readers.source import SourceBatch, SourceLayer
 from ingest.readers.survey_points import axis_names, find_ends, find_points, named_axes
@@ -81,7 +83,9 @@ class Survey:
                 raise rejected("no-coordinates", f"{sheet.name}: there are no coordinate columns.", f"{sheet.name}：没有坐标列。")
             return SurveyLayer(sheet, PointShapes(points.coordinates), note, self._limits)
         if part.feature_type.geometry_type == "LineString":
-            return SurveyLayer(sheet, self._line_shapes(sheet, part), note, self._limits)
+            shapes = self._line_shapes(sheet, part)
+            placed_by_published = isinstance(shapes, LineShapes) and not shapes.points
+            return SurveyLayer(sheet, shapes, note, self._limits, self._storage if placed_by_published else None)
         raise rejected("no-geometry", f"A table cannot give {part.feature_type.geometry_type}.", "表格数据不能生成面。")
 
     def sample(self, layer: str) -> Sampled:
@@ -92,6 +96,22 @@ class Survey:
         axes = named_axes(sheet.columns)
         shapes = np.full(count, None, dtype=object) if axes is None else PointShapes(axes[0]).of(columns)[0]
         return Sampled([SourceBatch(sheet.numbers[:count], shapes, columns)], axes_named=axes is not None and axes[1])
+
+    def ends_not_here(self, part: PartRequest) -> Iterator[list[str]]:
+        """Yield the names of ends of the lines of ``part`` that no table of the survey has a place for."""
+        if _ends_of(part.feature_type) is None:
+            return
+        sheet = self._choose(part)
+        shapes = self._line_shapes(sheet, part)
+        if isinstance(shapes, LineShapes):
+            for first in range(0, len(sheet.rows), self._limits.rows_per_batch):
+                last = min(first + self._limits.rows_per_batch, len(sheet.rows))
+                yield shapes.not_here({name: sheet.column(name, first, last) for name in shapes.mapping})
+
+    @property
+    def _storage(self) -> str:
+        """The CRS of lines of which all ends are published points."""
+        return f"EPSG:{self._request.storage_srid}"
 
     def _choose(self, part: PartRequest) -> Sheet:
         names = [s.name for s in self._own]
@@ -105,7 +125,7 @@ class Survey:
             ranked = sorted(self._own, key=lambda s: self._fit(s, part.feature_type), reverse=True)
             if len(ranked) == 1 or self._fit(ranked[0], part.feature_type) > self._fit(ranked[1], part.feature_type):
                 return ranked[0]
-        raise layer_missing(part.layer or part.feature_type.title.zh, tuple(names))
+        raise layer_unclear(part.feature_type, names) if part.layer is None else layer_missing(part.layer, tuple(names))
 
     def _fit(self, sheet: Sheet, feature_type: FeatureType) -> int:
         """Return how many columns of ``sheet`` are fields of the type; a table without its required ones does not fit."""
@@ -126,23 +146,28 @@ class Survey:
         found = [find_points(candidate, asked, request) for candidate in nearest]
         points = [p for p in found if p is not None and p.key is not None]
         if points:
-            return LineShapes(points, node_type, ends, mapping)
+            return LineShapes(points, node_type, ends, mapping, points_elsewhere(request, part, sheet.name, None))
         own = find_ends(sheet, part, request)
-        if own is None:
+        if own is not None:
+            return OwnEnds(own, mapping)
+        elsewhere = points_elsewhere(request, part, sheet.name, self._storage)
+        if elsewhere is None and not request.ends.may_ask:
             raise _without_points(sheet.name)
-        return OwnEnds(own, mapping)
+        if elsewhere is not None and not (len(elsewhere.names) or elsewhere.ambiguous):
+            raise _without_points(sheet.name)
+        return LineShapes((), node_type, ends, mapping, elsewhere)
 
 
 class SurveyLayer:
     """One table with its geometry."""
 
-    def __init__(self, sheet: Sheet, shapes: Shapes, note: Text | None, limits: Limits) -> None:
+    def __init__(self, sheet: Sheet, shapes: Shapes, note: Text | None, limits: Limits, crs: str | None = None) -> None:
         self._sheet = sheet
         self._shapes = shapes
         self._limits = limits
         notes = (shapes.note, *((note,) if note else ()), *sheet.notes)
         self.source = SourceLayer(
-            sheet.name, sheet.columns, None, encoding=sheet.encoding, rows=len(sheet.rows), notes=notes, axes_in_order=True
+            sheet.name, sheet.columns, crs, encoding=sheet.encoding, rows=len(sheet.rows), notes=notes, axes_in_order=True
         )
 
     def batches(self) -> Iterator[SourceBatch]:
@@ -169,6 +194,12 @@ def survey_of(files: Sequence[TableFile], request: ReadRequest) -> Survey:
         raise rejected("no-table", "The file holds no table with a header that is understood.", "文件中没有可识别表头的数据表。")
     own = _distinct(found)
     return Survey("+".join(sorted({file.kind for file, _ in found})), [*own, *others], len(own), request)
+
+
+def ends_wanted(survey: Survey, request: ReadRequest) -> EndsWanted | None:
+    """Return what a survey asks before it is read: which published points its lines end at; None where it knows all ends."""
+    names = asked_for(some for part in request.parts for some in survey.ends_not_here(part))
+    return EndsWanted(request.parts[0].dataset, names) if names else None
 
 
 def _tables(file: TableFile, request: ReadRequest) -> list[Sheet]:
@@ -206,8 +237,8 @@ def known_names() -> frozenset[str]:
 
 def _without_points(table: str) -> TwinError:
     """Return the error of a table of lines that nothing places."""
-    en = f"{table}: there is no table of the points. Hand in a table with the end points of these lines, published ones too, beside it."
-    return rejected("no-points", en, f"{table}：缺少管线点表，无法确定管线位置。请同时提交含这些管线起止点的点表（已发布的点也要列入）。")
+    en = f"{table}: there is no table of the points, and none of the ends is published. Hand in a table with the end points beside it."
+    return rejected("no-points", en, f"{table}：缺少管线点表，起止点也都未发布，无法确定管线位置。请同时提交含这些管线起止点的点表。")
 
 
 def _ends_of(feature_type: FeatureType) -> Ends | None:

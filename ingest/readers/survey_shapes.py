@@ -14,6 +14,7 @@ import shapely
 
 from ingest.mapping import match_columns
 from ingest.readers.named_points import NamedPoints
+from ingest.readers.points_elsewhere import PointsElsewhere
 from ingest.readers.source import Fault, Geometries
 from ingest.readers.survey_points import (
     Coordinates,
@@ -81,11 +82,22 @@ class LineShapes:
     ends: Ends
     mapping: Mapping[str, str]
     """Of the lines: column → field."""
+    elsewhere: PointsElsewhere | None = None
+    """Published points; one that a table places goes before them."""
 
     @property
     def note(self) -> Text:
         """Where the ends come from."""
+        published = 0 if self.elsewhere is None else len(self.elsewhere.names)
         shown = [p.sheet.name for p in self.points]
+        if not shown:
+            return Text(zh=f"管线端点取自已发布的 {published} 个点", en=f"ends of the lines are {published} published points")
+        if published:
+            zh, en = "、".join(shown), ", ".join(map(repr, shown))
+            return Text(
+                zh=f"管线端点取自表“{zh}”和已发布的 {published} 个点",
+                en=f"ends of the lines are taken from table {en} and from {published} published points",
+            )
         return Text(zh=f"管线端点取自表“{'、'.join(shown)}”", en=f"ends of the lines are taken from table {', '.join(map(repr, shown))}")
 
     def of(self, columns: Columns) -> tuple[Geometries, tuple[Fault, ...]]:
@@ -99,6 +111,12 @@ class LineShapes:
         shapes[there] = _lines(positions, heights)
         nowhere = there & (places[0] == places[1])
         return shapes, tuple(self._fault(int(i), called, places) for i in np.flatnonzero(~there | nowhere))
+
+    def not_here(self, columns: Columns) -> list[str]:
+        """Return the names of ends that no table has a place for."""
+        called = [self._texts(columns, end) for end in self.ends]
+        missing = [np.flatnonzero(self._named.places(column) < 0) for column in called]
+        return [name for column, rows in zip(called, missing, strict=True) for row in rows.tolist() if (name := column[row])]
 
     def _fault(self, index: int, called: Sequence[Sequence[str | None]], places: Sequence[npt.NDArray[np.int64]]) -> Fault:
         missing = [called[k][index] for k in (0, 1) if places[k][index] < 0]
@@ -114,9 +132,23 @@ class LineShapes:
         """Return what is wrong with an end of a name that leads nowhere, and which point may be meant."""
         if self._named.lists(name):
             return Text(zh=f"端点 {name} 在管线点表中没有坐标", en=f"end point {name} has no coordinates in the table of points")
-        text = Text(zh=f"端点 {name} 不在管线点表中", en=f"end point {name} is not in the table of points")
+        if self.elsewhere is not None and name in self.elsewhere.ambiguous:
+            return Text(
+                zh=f"已发布的点中有多个 {name}，位置不同；请在点表中列入所指的点",
+                en=f"several published points in different places are called {name}; put the one that is meant into the table of points",
+            )
+        text = Text(zh=f"端点 {name} {self._nowhere.zh}", en=f"end point {name} is {self._nowhere.en}")
         meant = self._named.meant(name)
         return text if meant is None else Text(zh=f"{text.zh}；是否为 {meant}？", en=f"{text.en}; is it {meant}?")
+
+    @property
+    def _nowhere(self) -> Text:
+        """Where an end was looked for in vain."""
+        if self.elsewhere is None:
+            return Text(zh="不在管线点表中", en="not in the table of points")
+        if not self.points:
+            return Text(zh="尚未发布，也没有提交点表", en="not published, and there is no table of points")
+        return Text(zh="不在管线点表中，也未发布", en="neither in the table of points nor published")
 
     def _elevation(self, columns: Columns, end: int, places: npt.NDArray[np.int64]) -> FloatArray:
         """Return the height of one end: its own elevation, else the ground at its point less its depth."""
@@ -131,18 +163,21 @@ class LineShapes:
 
     @cached_property
     def _named(self) -> NamedPoints:
-        """Points of all tables, by their places in `_position`."""
+        """Points of all tables, then those elsewhere, by their places in `_position`."""
         called = [names_column(p.sheet.column(p.key or "")) for p in self.points]
+        called += [] if self.elsewhere is None else [self.elsewhere.names]
         there: npt.NDArray[np.bool_] = np.isfinite(self._position.sum(axis=1))
         return NamedPoints(pa.concat_arrays([pa.array([], pa.string()), *called]), there)
 
     @cached_property
     def _position(self) -> FloatArray:
-        return np.concatenate([np.empty((0, 2)), *map(places_of, self.points)])
+        elsewhere = np.empty((0, 2)) if self.elsewhere is None else self.elsewhere.places
+        return np.concatenate([*map(places_of, self.points), elsewhere])
 
     @cached_property
     def _ground(self) -> FloatArray:
-        return np.concatenate([np.empty(0), *(self._ground_of(p) for p in self.points)])
+        elsewhere = np.empty(0) if self.elsewhere is None else self.elsewhere.ground
+        return np.concatenate([*(self._ground_of(p) for p in self.points), elsewhere])
 
     def _ground_of(self, points: Points) -> FloatArray:
         sheet = points.sheet

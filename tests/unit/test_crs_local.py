@@ -43,6 +43,22 @@ def test_seven_parameters_are_those_of_proj(convention: str) -> None:
     np.testing.assert_allclose(np.column_stack([result.x, result.y]), np.column_stack([x, y]), atol=1e-4)
 
 
+@pytest.mark.parametrize("local", [PLANE, OLD_GRID])
+def test_what_is_stored_is_brought_back(local: LocalCrs) -> None:
+    there = to_storage(local.label, storage_crs(4549), None, (local,))
+    base_east, base_north = np.array([497_538.0, 450_934.0, 560_001.5]), np.array([3_520_895.0, 3_477_212.0, 3_499_999.25])
+    east, north = there.inverse(base_east, base_north)
+    again = there.transform(east, north)
+    np.testing.assert_allclose([again.x, again.y], [base_east, base_north], atol=1e-5)
+
+
+@pytest.mark.parametrize("source", ["EPSG:4490", "EPSG:4528", "X-GCJ02", "X-BD09", "EPSG:32650+5773"])
+def test_stored_places_are_brought_back_to_any_source(source: str) -> None:
+    there = to_storage(source, storage_crs(4549))
+    again = there.transform(*there.inverse([497_538.0, 450_934.0], [3_520_895.0, 3_477_212.0]))
+    np.testing.assert_allclose([again.x, again.y], [[497_538.0, 450_934.0], [3_520_895.0, 3_477_212.0]], atol=1e-5)
+
+
 def test_nothing_shows_a_parameter() -> None:
     way = to_storage("X-LOCAL:old", storage_crs(4549), None, (PLANE, OLD_GRID))
     with pytest.raises(CrsError) as unknown:

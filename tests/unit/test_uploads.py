@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from ingest.main_files import main_files
 from tests.event_loop import run_alone
 from twin.errors import BadRequestError, TooLargeError, UnsupportedMediaError
 from twin.server import uploads
 from twin.server.checks import sweep_work
-from twin.server.inspection import main_files
 from twin.server.settings import read_settings
 from twin.server.uploads import StoredFile, display_name, store_upload
 from twin.store import FolderStore

@@ -26,6 +26,7 @@ from twin.crs.operation import CrsError, FloatArray, parse_crs
 
 LOCAL = "X-LOCAL:"
 """With what the name of a city's own system begins where a CRS is declared."""
+_STEPS_BACK = 6
 _SECOND_RAD = np.pi / 180.0 / 3600.0
 
 
@@ -74,6 +75,12 @@ class LocalCrs:
             return _similar(self.parameters, east, north)
         return _helmert(self.parameters, self.source or "", self.base, east, north)
 
+    def from_base(self, east: FloatArray, north: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what ``to_base`` brings to these coordinates of ``base``, to 0.01 mm."""
+        if isinstance(self.parameters, Similarity):
+            return _similar_back(self.parameters, east, north)
+        return _helmert_back(self.parameters, self.source or "", self.base, east, north)
+
 
 def is_local(crs: str | None) -> bool:
     """Return whether a declared CRS is a city's own."""
@@ -96,6 +103,12 @@ def _similar(p: Similarity, east: FloatArray, north: FloatArray) -> tuple[FloatA
     return p.shift_east_m + p.scale * (north * sin + east * cos), p.shift_north_m + p.scale * (north * cos - east * sin)
 
 
+def _similar_back(p: Similarity, east: FloatArray, north: FloatArray) -> tuple[FloatArray, FloatArray]:
+    cos, sin = np.cos(p.rotation_sec * _SECOND_RAD), np.sin(p.rotation_sec * _SECOND_RAD)
+    east_m, north_m = (east - p.shift_east_m) / p.scale, (north - p.shift_north_m) / p.scale
+    return east_m * cos - north_m * sin, east_m * sin + north_m * cos
+
+
 def _helmert(p: Helmert, source: str, base: str, east: FloatArray, north: FloatArray) -> tuple[FloatArray, FloatArray]:
     lon, lat = _projection(source)(east, north, inverse=True)
     there = ecef_from_geodetic(np.radians(lon), np.radians(lat), 0.0, _ellipsoid(source))
@@ -106,6 +119,15 @@ def _helmert(p: Helmert, source: str, base: str, east: FloatArray, north: FloatA
     moved = tx + k * (x + rz * y - ry * z), ty + k * (-rz * x + y + rx * z), tz + k * (ry * x - rx * y + z)
     lon_rad, lat_rad, _ = geodetic_from_ecef(*moved, _ellipsoid(base))
     return np.degrees(lon_rad), np.degrees(lat_rad)
+
+
+def _helmert_back(p: Helmert, source: str, base: str, lon: FloatArray, lat: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return grid coordinates by what is left of the way: datums lie within a kilometre, and each step leaves a ten thousandth of it."""
+    wanted = east, north = _projection(source)(lon, lat)
+    for _ in range(_STEPS_BACK):
+        reached = _projection(source)(*_helmert(p, source, base, east, north))
+        east, north = east + (wanted[0] - reached[0]), north + (wanted[1] - reached[1])
+    return tuple(np.where(np.isfinite(a), a, np.nan) for a in (east, north))  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyproj
 
 from twin.crs.local import LocalCrs, is_local, local_named
-from twin.crs.obfuscation import wgs84_from_bd09, wgs84_from_gcj02
+from twin.crs.obfuscation import bd09_from_wgs84, gcj02_from_wgs84, wgs84_from_bd09, wgs84_from_gcj02
 from twin.crs.operation import CrsError, Extent, FloatArray, Operation, operation, parse_crs
 from twin.crs.storage import StorageCrs
 
@@ -55,6 +55,13 @@ class SourceTransform:
         out_z = None if z is None else np.asarray(z, np.float64) * self.height_unit_m
         ok = self.storage.inside(out_x, out_y)
         return Transformed(out_x, out_y, out_z, ok if out_z is None else ok & np.isfinite(out_z))
+
+    def inverse(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return positions of the storage CRS as ``transform`` takes them, to 0.01 mm; NaN where there are none."""
+        east, north = self.operation.inverse(x, y)
+        if self.obfuscation is not None:
+            return (gcj02_from_wgs84 if self.obfuscation == "X-GCJ02" else bd09_from_wgs84)(east, north)
+        return (east, north) if self.local is None else self.local.from_base(east, north)
 
 
 def to_storage(

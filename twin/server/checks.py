@@ -15,6 +15,7 @@ from pathlib import Path
 from ingest import staging
 from ingest.load import CheckResult, PartResult, check_submission, give_back
 from ingest.looked_into import with_doubts
+from ingest.main_files import main_files
 from ingest.part_reading import PartReading
 from ingest.register import MAX_ATTEMPTS, Register, Submission
 from ingest.request import LoadRequest, PartSpec
@@ -25,7 +26,7 @@ from twin.catalogue import check_slug
 from twin.errors import BadRequestError, ConflictError, Text, TwinError
 from twin.model import SubmissionState
 from twin.server.city import City
-from twin.server.inspection import laid_out, main_files
+from twin.server.inspection import laid_out
 from twin.server.loading import workplace
 from twin.server.orders import CheckOrder, PartOrder
 from twin.server.proposal_documents import known_layers

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from ingest.confirmed_reading import memory_of
+from ingest.main_files import main_files
 from ingest.proposals import Proposal, placed, propose
 from ingest.protocol import Limits
-from ingest.readers.mapinfo import MIF_MEMBERS, TAB_MEMBERS
-from ingest.readers.shapefile import MEMBERS
 from ingest.sandbox import inspect_file
 from twin.errors import TwinError
 from twin.server.city import City
@@ -24,12 +23,6 @@ from twin.store import Store
 
 INSPECTION = Limits(wall_s=60.0, cpu_s=60)
 """A person waits for this; what takes longer is proposed nothing and may be checked all the same."""
-_SIDECARS: Mapping[str, frozenset[str]] = {
-    ".shp": frozenset({*MEMBERS, ".sbn", ".sbx", ".qix", ".xml", ".qpj", ".qmd"}),
-    ".tab": frozenset(TAB_MEMBERS),
-    ".mif": frozenset(MIF_MEMBERS),
-}
-"""What lies beside a file and is read with it, or by nobody: of programs that keep their own notes there."""
 _TOO_SLOW = frozenset({"parser-timeout", "parser-memory"})
 
 
@@ -79,15 +72,3 @@ def inspect(city: City, files: Sequence[StoredFile], department: str) -> tuple[l
     for name in (path.name for path in mains):
         documents += [unread[name]] if name in unread else [proposal_document(p, types) for p in together if p.file == name]
     return documents, None if readable or not problems else problems[0]
-
-
-def main_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files that are read for themselves: all but the sidecars of a Shapefile and of a MapInfo table."""
-    mains = {(p.suffix.casefold(), p.stem.casefold()) for p in paths if p.suffix.casefold() in _SIDECARS}
-
-    def is_sidecar(path: PurePath) -> bool:
-        suffix = path.suffix.casefold()
-        stem = path.stem.casefold().removesuffix(".shp")  # a.shp.xml and a.shp.cpg are called so too
-        return any(suffix in beside and suffix != main and (main, stem) in mains for main, beside in _SIDECARS.items())
-
-    return [p for p in paths if not is_sidecar(p)]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ingest.main_files import main_files
 from ingest.protocol import FileInfo
 from ingest.sandbox import inspect_file
 from ingest.understanding.axes import Axes
@@ -27,7 +28,7 @@ from twin.errors import TwinError
 from twin.heights import vertical_model
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
-from twin.server.inspection import INSPECTION, main_files
+from twin.server.inspection import INSPECTION
 from twin.server.settings import Settings
 from twin.server.terminal import Terminal
 

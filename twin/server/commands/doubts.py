@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.looked_into import KnownLayer, questions
+from ingest.main_files import main_files
 from ingest.proposals import Proposal, placed, propose
 from ingest.request import LoadRequest
 from ingest.sandbox import inspect_file
@@ -14,7 +15,7 @@ from ingest.understanding.heights import ELLIPSOIDAL
 from ingest.understanding.layer import Surroundings
 from twin.errors import RejectedError, TwinError
 from twin.server.city import City
-from twin.server.inspection import INSPECTION, main_files
+from twin.server.inspection import INSPECTION
 from twin.server.terminal import Terminal
 
 ACCEPT = "--accept-doubts"

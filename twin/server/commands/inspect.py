@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from ingest.confirmed_reading import memory_of
+from ingest.main_files import main_files
 from ingest.proposals import TABLES, Memory, Proposal, nothing_remembered, placed, propose
 from ingest.sandbox import inspect_file
 from ingest.understanding.area import deployment_area
@@ -20,7 +21,7 @@ from twin.model import Dataset, FeatureType
 from twin.server.city import open_city
 from twin.server.city_file import read_city_file
 from twin.server.commands.load import existing
-from twin.server.inspection import INSPECTION, main_files
+from twin.server.inspection import INSPECTION
 from twin.server.proposal_documents import Json, proposal_document, unread_document
 from twin.server.scratch_city import has_city, scratch_folder
 from twin.server.settings import Settings

@@ -1,0 +1,91 @@
+"""Lines of tables whose ends are published and not handed in again: the reader names those ends, and reads with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+from psycopg import sql
+
+from ingest.ends_elsewhere import LONGEST_NAME, MOST_NAMES, EndsElsewhere, EndsWanted, PublishedPoint
+from ingest.protocol import Message, PartRequest, ReadRequest
+from ingest.refusals import rejected
+from ingest.request import LoadRequest, Workplace
+from twin.catalogue import Catalogue
+from twin.db import load_queries, translated
+from twin.model import Check, Dataset, FeatureType
+from twin.tables import current_table
+
+_QUERIES = load_queries("ingest", "published_ends.sql")
+_GROUND = "ground_elevation_m"
+_ONE_PLACE_M = 0.01
+"""Points of one name nearer to each other than that are in one place."""
+
+
+def may_be_published(catalogue: Catalogue, request: LoadRequest, parts: Sequence[PartRequest]) -> bool:
+    """Return whether lines among ``parts`` may end at points that are published and stay: not where all points are handed in anew."""
+    given = {part.feature_type for part in request.parts}
+    checks = [check for part in parts if (check := _ends_of(part.feature_type)) is not None]
+    wanted = {str(c.parameters["type"]) for c in checks if request.mode != "replace" or c.parameters["type"] not in given}
+    return any(_published(catalogue, name) for name in wanted)
+
+
+@contextmanager
+def answered(place: Workplace, request: LoadRequest, asked: ReadRequest) -> Iterator[Iterator[Message]]:
+    """Have what a file gives for the block; where it first asks for ends of lines, it is read anew with the published points it named."""
+    with closing(place.read(asked)) as messages:
+        first = next(messages, None)
+        if not isinstance(first, EndsWanted):
+            yield messages if first is None else chain([first], messages)
+            return
+        if next(messages, None) is not None or len(first.names) > MOST_NAMES or any(len(n) > LONGEST_NAME for n in first.names):
+            raise rejected("parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。")
+    told = replace(asked, ends=points_called(place.catalogue, request, asked.parts, first.names))
+    with closing(place.read(told)) as messages:
+        yield messages
+
+
+def points_called(catalogue: Catalogue, request: LoadRequest, parts: Sequence[PartRequest], names: Sequence[str]) -> EndsElsewhere:
+    """Return the published points that are called by one of ``names``; those of a dataset of the request go before any others."""
+    own = {part.dataset for part in request.parts}
+    called = [name for name in names if "\0" not in name and name == name.encode("utf-8", "ignore").decode("utf-8")]
+    points: dict[str, PublishedPoint] = {}
+    ambiguous: set[str] = set()
+    checks = [check for part in parts if (check := _ends_of(part.feature_type)) is not None]
+    for type_name, field in sorted({(str(c.parameters["type"]), str(c.parameters["field"])) for c in checks}):
+        datasets = _published(catalogue, type_name)
+        for group in ([d for d in datasets if d.slug in own], [d for d in datasets if d.slug not in own]):
+            left = [name for name in called if name not in points and name not in ambiguous]
+            found = [p for dataset in group for p in _points(catalogue, dataset, field, left)] if left else []
+            for point in found:
+                if not _in_one_place(points.setdefault(point.name, point), point):
+                    ambiguous.add(point.name)
+    return EndsElsewhere(points=tuple(p for name, p in points.items() if name not in ambiguous), ambiguous=tuple(sorted(ambiguous)))
+
+
+def _points(catalogue: Catalogue, dataset: Dataset, field: str, names: Sequence[str]) -> Iterator[PublishedPoint]:
+    feature_type = catalogue.feature_type(dataset.feature_type)
+    query = _QUERIES["points_called"].format(
+        name=sql.Identifier("natural_key" if feature_type.natural_key == (field,) else field),
+        ground=sql.Identifier(_GROUND) if _GROUND in feature_type.field_names else sql.SQL("NULL::float8"),
+        table=current_table(feature_type.name, dataset.id),
+    )
+    with translated(), catalogue.pool.connection() as connection:
+        for name, x, y, ground in connection.execute(query, {"names": list(names)}).fetchall():
+            yield PublishedPoint(str(name), float(x), float(y), None if ground is None else float(ground))
+
+
+def _in_one_place(one: PublishedPoint, other: PublishedPoint) -> bool:
+    return bool(np.hypot(one.x - other.x, one.y - other.y) <= _ONE_PLACE_M)
+
+
+def _published(catalogue: Catalogue, type_name: str) -> list[Dataset]:
+    return [d for d in catalogue.datasets() if d.feature_type == type_name and catalogue.current_revision(d.slug) is not None]
+
+
+def _ends_of(feature_type: FeatureType) -> Check | None:
+    """Return the check that says which points lines end at."""
+    return next((c for c in feature_type.checks if c.rule == "node-exists" and feature_type.geometry_type == "LineString"), None)

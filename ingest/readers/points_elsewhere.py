@@ -1,0 +1,55 @@
+"""Published points as a table of lines takes its ends from them: their places and heights brought back into the CRS of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from ingest.declared import request_for
+from ingest.ends_elsewhere import LONGEST_NAME, MOST_NAMES
+from ingest.georeference import georeference
+from ingest.protocol import PartRequest, ReadRequest
+from twin.crs import FloatArray
+
+
+@dataclass(frozen=True)
+class PointsElsewhere:
+    """Points that no table of the files has."""
+
+    names: pa.Array
+    places: FloatArray
+    """(n, 2) eastings and northings in the CRS of the lines."""
+    ground: FloatArray
+    """(n,) in the heights of the lines; NaN where that is not known."""
+    ambiguous: frozenset[str] = frozenset()
+    """Names of several points in different places."""
+
+
+def points_elsewhere(request: ReadRequest, part: PartRequest, layer: str, file_crs: str | None) -> PointsElsewhere | None:
+    """Return the published points that a request tells of, None where it tells of none.
+
+    Raises what `georeference` does where nobody says in which CRS the lines are.
+    """
+    told = request.ends
+    if told.points is None:
+        return None
+    placing = georeference(request_for(request, part), layer, file_crs, assumed=False)
+    stored = np.array([(p.x, p.y) for p in told.points]).reshape(-1, 2)
+    places = stored if placing.is_unchanged else np.column_stack(placing.transform.inverse(stored[:, 0], stored[:, 1]))
+    ground = np.array([np.nan if p.ground_elevation_m is None else p.ground_elevation_m for p in told.points], np.float64)
+    lifted = (ground - placing.lift_m(shapely.points(places))) / placing.transform.height_unit_m
+    return PointsElsewhere(pa.array([p.name for p in told.points], pa.string()), places, lifted, frozenset(told.ambiguous))
+
+
+def asked_for(unknown: Iterator[Sequence[str]]) -> tuple[str, ...]:
+    """Return the names that nothing of the files places, each once; none where there are more than may be asked for."""
+    names: dict[str, None] = {}
+    for some in unknown:
+        names.update((name, None) for name in some if len(name) <= LONGEST_NAME)
+        if len(names) > MOST_NAMES:
+            return ()
+    return tuple(names)
