@@ -75,7 +75,7 @@ def choose_reader(request: ReadRequest, scratch: Scratch | None = None) -> Reade
         content = of_unpacked(PurePosixPath(content.name).stem, read_gzip(request.path, request.limits, scratch), request)
     kind = _kind_of(content)
     if kind is None:
-        raise unknown_file()
+        raise unknown_file(content.name)
     return kind.open(content)
 
 

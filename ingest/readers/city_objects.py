@@ -19,6 +19,7 @@ from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
 from ingest.readers.cityjson_textures import Appearance
 from ingest.readers.json_columns import DEEPEST, columns_of, flattened, is_too_deep, json_column
+from ingest.readers.layers import layer_unclear
 from ingest.readers.pictures import WAITING_BYTES, Picture, Pictures
 from ingest.readers.source import Fault, Remark, Representation, SourceBatch, SourceLayer
 from ingest.refusals import layer_missing, rejected
@@ -65,6 +66,8 @@ def wanted_types(part: PartRequest, layers: Collection[str], every: Iterable[str
         return frozenset(layers)
     named = next((t for t in itertools.chain(layers, every) if wanted is not None and normalised(t) == normalised(wanted)), None)
     if named is None:
+        if wanted is None and layers:
+            raise layer_unclear(part.feature_type, tuple(layers))
         raise layer_missing(wanted or part.feature_type.title.zh, tuple(layers))
     return frozenset({named})
 

@@ -12,8 +12,13 @@ _NAMED = 5
 _OF_SHAPEFILE = frozenset({".dbf", ".shx", ".prj", ".cpg"})
 
 
-def unknown_file() -> TwinError:
-    """Return the error of a file of no known kind."""
+def unknown_file(name: str) -> TwinError:
+    """Return the error of a file of no known kind; of one that is called as a part of a Shapefile which it belongs to."""
+    if PurePosixPath(name).suffix.casefold() in _OF_SHAPEFILE:
+        return unsupported(
+            f"{name} is a part of a Shapefile and is not read by itself: hand in .shp, .shx, .dbf and .prj together or as a ZIP.",
+            f"{name} 是 Shapefile 的附属文件，不能单独读取：请与 .shp、.shx、.dbf、.prj 一起提交，或压缩为一个 ZIP。",
+        )
     return unsupported("The file is of no kind that is read here.", "无法识别的文件类型。")
 
 

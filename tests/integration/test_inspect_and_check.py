@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import CityAtHand, city_at_hand
+from tests.ogr2ogr import ogr2ogr
 from tests.served_city import City
 from twin.embedded import EmbeddedCluster, locks
 from twin.server.scratch_city import sweep_scratch
@@ -110,6 +111,21 @@ def test_a_check_without_a_type_says_why_a_file_cannot_be_read_and_which_layers_
         refused = city.run("check", unknown, code=2)["error"]
         assert refused["code"] == "bad-request"
         assert "what qq is cannot be told" in refused["en"]
+        point["properties"] = {"name": "a", "x1": 1, "x2": 1}
+        unknown.write_text(json.dumps({"type": "FeatureCollection", "features": [point]}), encoding="utf-8")
+        assert "perhaps --type " in city.run("check", unknown, code=2)["error"]["en"]
+
+
+def test_files_beside_a_shapefile_may_be_named_with_it(run_folder: Path, template: str, cluster: EmbeddedCluster, tmp_path: Path) -> None:
+    point = {"type": "Feature", "properties": {"name": "站", "poi_id": "1"}, "geometry": {"type": "Point", "coordinates": [119.9, 31.8]}}
+    (source := tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [point]}), encoding="utf-8")
+    ogr2ogr(tmp_path / "地点.shp", source)
+    files = sorted(tmp_path.glob("地点.*"))
+    assert {f.suffix for f in files} > {".dbf", ".shp", ".shx"}
+    with city_at_hand(run_folder, template, cluster.dsn) as city:
+        for asked in (("--type", "poi"), ("--part", "地点=poi:poi")):
+            assert city.run("check", *files, *asked)["read"] == 1
+        assert city.run("load", *files, "--type", "poi", "--accept-doubts")["published"] == 1
 
 
 def test_of_two_datasets_of_a_type_a_check_is_held_against_the_one_that_is_called_as_the_layer(

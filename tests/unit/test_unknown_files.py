@@ -31,6 +31,15 @@ def test_a_zip_without_anything_to_read_says_what_is_in_it(tmp_path: Path, names
     assert (refused.value.code, zh in refused.value.text.zh) == (code, True), refused.value.text.zh
 
 
+@pytest.mark.parametrize("name", ["普查.dbf", "普查.SHX", "普查.cpg"])
+def test_a_part_of_a_shapefile_alone_says_what_it_belongs_to(tmp_path: Path, name: str) -> None:
+    (path := tmp_path / name).write_bytes(b"\x03\x7a\x07\x1aUTF-8" + bytes(40))
+    with pytest.raises(TwinError) as refused:
+        choose_reader(ReadRequest(path, (), 0))
+    assert refused.value.code == "unsupported-media"
+    assert refused.value.text.zh.startswith(f"{name} 是 Shapefile 的附属文件"), refused.value.text.zh
+
+
 @pytest.mark.parametrize("name", ["a.gml", "a.kml"])
 def test_a_doctype_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     (path := tmp_path / name).write_text('<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY x "y">]><kml>&x;</kml>', encoding="utf-8")

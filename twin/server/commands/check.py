@@ -100,13 +100,18 @@ def _parts(
         return part_specs(options.part, options.type, options.dataset or own, options.layer)
     likely = [p for p in proposals if p.guesses and p.guesses[0].confidence >= LIKELY and options.layer in (None, p.layer)]
     if not likely:
-        raise _unknown([p.layer or p.file for p in proposals if options.layer in (None, p.layer)])
+        raise _unknown([p for p in proposals if options.layer in (None, p.layer)])
     return tuple(PartSpec(p.layer, p.guesses[0].feature_type, check_slug(p.dataset or p.guesses[0].feature_type), p.file) for p in likely)
 
 
-def _unknown(layers: Sequence[str]) -> BadRequestError:
-    """Return the error of layers of which nobody can tell what they are."""
-    named, more = list(dict.fromkeys(layers))[:_NAMED], len(set(layers)) > _NAMED
+def _unknown(proposals: Sequence[Proposal]) -> BadRequestError:
+    """Return the error of layers of which nobody can tell what they are, with the best guess of a single one."""
+    layers = dict.fromkeys(p.layer or p.file for p in proposals)
+    named, more = list(layers)[:_NAMED], len(layers) > _NAMED
+    if len(named) == 1 and (best := next((p.guesses[0] for p in proposals if p.guesses), None)) is not None:
+        guess = f"--type {best.feature_type}"
+        en = f"what {named[0]} is cannot be told for sure: say --type; perhaps {guess} ({best.confidence:.0%})"
+        return BadRequestError(en, zh=f"无法确定“{named[0]}”是什么，请用 --type 说明；可能是 {guess}（{best.confidence:.0%}）")
     if len(named) == 1:
         return BadRequestError(f"what {named[0]} is cannot be told: say --type", zh=f"无法判断“{named[0]}”是什么，请用 --type 说明")
     en = f"what the layers are cannot be told ({', '.join(named)}{' …' if more else ''}): say --type and --layer"
