@@ -74,6 +74,7 @@ class Vct:
         self._limits = limits
         self._text = open_text(self._content)
         self._crs = _crs(self._text)
+        self._told: set[str | None] = set()
 
     def inspect(self) -> FileInfo:
         """Return the layers that the file defines."""
@@ -92,14 +93,17 @@ class Vct:
         by_table = [name for name, layer in names.items() if part.layer and normalised(layer.table) == normalised(part.layer)]
         name = by_table[0] if by_table else choose_layer(part, tuple(names))
         swapped = part.reading.axes == "yx" if part.reading.axes else text.head.get("xaxisdirection", "E").upper().startswith(("N", "北"))
-        return VctLayer(name, names[name], text, self._crs, self._limits, swapped=swapped)
+        return VctLayer(name, names[name], text, self._crs, self._limits, self._told, swapped=swapped)
 
 
 class VctLayer:
     """The features of one table, in the order of the file."""
 
-    def __init__(self, name: str, layer: Layer, text: VctText, crs: str | None, limits: Limits, *, swapped: bool) -> None:
-        self._layer, self._text, self._limits, self._swapped = layer, text, limits, swapped
+    def __init__(
+        self, name: str, layer: Layer, text: VctText, crs: str | None, limits: Limits, told: set[str | None], *, swapped: bool
+    ) -> None:
+        """Take a table of a file, and of which kinds of geometry it was ``told`` what no table of the file is for."""
+        self._layer, self._text, self._limits, self._told, self._swapped = layer, text, limits, told, swapped
         axes = (Text(zh="X 为北坐标", en="X is northing"),) if swapped else ()
         left_out = () if next(text.section("Annotation"), None) is None else (_ANNOTATIONS,)
         notes = (*axes, *_contradictions(text), *left_out)
@@ -125,6 +129,9 @@ class VctLayer:
             geometry[:] = [record.geometry for record in batch]
             waiting = SourceBatch(np.arange(first, first + len(batch), dtype=np.int64), geometry, values, _faults(batch))
             first += len(batch)
+        if self._layer.geometry_type in self._told:
+            unread.clear()
+        self._told.add(self._layer.geometry_type)
         if waiting is not None:
             yield replace(waiting, remarks=_remarks(unread, len(waiting.rows) - 1))
         elif unread:

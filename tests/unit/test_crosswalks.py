@@ -37,6 +37,7 @@ def local(folder: Path, **changed: object) -> dict:
 
 def test_the_same_code_is_industry_in_a_survey_and_a_rural_road_in_a_plan() -> None:
     assert converted(["0601", "0702", "05H1"], "DLBM") == ["1001", "0703", "09"]
+    assert converted(["0201K", "1104A", "1107A", "08H2A", "0810A"], "DLBM") == ["0201", "1704", "1705", "080401", "1403"]
     assert converted(["0601", "0702", "05H1"], "YDYHFLDM") == ["0601", "0702", None]
     assert converted(["S0601", "s1004"], "用地性质") == ["1001", "1207"]
 
@@ -47,7 +48,7 @@ def test_titles_of_both_classifications_are_known() -> None:
 
 def test_every_survey_code_is_taken_over() -> None:
     crosswalks = {c.id: c for c in LAND_USE.codelist.crosswalks}
-    assert len(crosswalks["land_use_survey"].codes) == 68
+    assert len(crosswalks["land_use_survey"].codes) == 81
     assert not {c.to for crosswalk in crosswalks.values() for c in crosswalk.codes} - set(LAND_USE.codelist.by_code())
 
 

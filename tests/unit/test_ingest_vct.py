@@ -319,6 +319,17 @@ def test_what_is_not_read_is_told_where_nothing_else_is_there(tmp_path: Path) ->
     assert (said.row, said.message.zh) == (None, "5 个要素的代码（2001019999）不属于任何要素表，未读取")
 
 
+def test_what_is_not_read_is_told_once_whatever_tables_are_read(tmp_path: Path) -> None:
+    text = (HEAD + TABLES + GEOMETRY).replace("2001010100\nunkown", "2001019999\nunkown", 1)
+    text = text.replace("DLTB\n2001010200", "DLTB\n2001010300,宗地,Polygon,ZD\n2001010200", 1).replace(
+        "DLTB,5", "ZD,1\nBSM,Char,18\n0\nDLTB,5", 1
+    )
+    parts = tuple(PartRequest(layer, TYPES["parcel"], f"d{i}") for i, layer in enumerate(("地类图斑", "宗地")))
+    request = ReadRequest(written(tmp_path, text), parts, storage_srid=4549)
+    found = [f for m in read_parts(choose_reader(request), request) if isinstance(m, PartBatch) for f in m.findings]
+    assert len([f for f in found if "2001019999" in f.message.en]) == 1
+
+
 def test_polygons_are_made_of_the_lines_they_refer_to(tmp_path: Path) -> None:
     left, right, direct, opened, curved = shapes(written(tmp_path), "地类图斑", "land_use_plan")
     assert left is not None
