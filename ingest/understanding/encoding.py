@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ingest.readers.encodings import SURVEY_CHARACTERS
@@ -18,6 +19,8 @@ _MOST_BROKEN = 0.3
 _WHOLE_BEFORE_CUT = 2
 """After so many whole characters half a one at the end is what a width cut; after one it may be the third byte of another encoding's."""
 _TOLD, _BY_RULE, _ASCII = 0.9, 0.99, 0.99
+_IN_A_WORD = re.compile(r"(?<=[A-Za-z])[À-ÖØ-öø-ž](?![^\x00-\x7f])|(?<![^\x00-\x7f])[À-ÖØ-öø-ž](?=[a-z])")
+"""What is garbled has two such letters or signs side by side for one character."""
 _FIXED = frozenset({"utf-8", "utf8", "utf-8-sig"})
 
 
@@ -51,9 +54,13 @@ def encoding_evidence(encoding: str | None, sample: LayerSample, *, by_format: b
 
 
 def legibility(texts: Sequence[str]) -> float:
-    """Return the part of the non-ASCII characters that are in common use (first level of GB 2312, or of Big5); 1 without any."""
+    """Return the part of the non-ASCII characters that are in common use; 1 without any.
+
+    Those are the first level of GB 2312 or of Big5, and letters with an accent in a word of letters without (Chênes).
+    """
     characters = [c for t in texts for c in t if c > "\x7f"]
-    return sum(_is_common(c) for c in characters) / len(characters) if characters else 1.0
+    accents = sum(len(_IN_A_WORD.findall(t)) for t in texts)
+    return (sum(_is_common(c) for c in characters) + accents) / len(characters) if characters else 1.0
 
 
 def legibility_of(text: str) -> float:
