@@ -314,14 +314,11 @@ FROM (SELECT ST_Extent(s.geom) AS comes FROM {staging} AS s WHERE s.action IN ('
 SELECT {reach} FROM {current} AS c WHERE c.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, {srid})
 
 -- name: drop_equal
--- A row that is back at its former state already has nothing to change, however its source spells what no field takes. What jsonb may have no
--- room for (exponents of four digits, numbers of two hundred, 10 MB) is compared as text: an error here would refuse the rollback of all.
+-- A row that is back at its former state already has nothing to change, however its source spells what no field takes. An error in a comparison
+-- would refuse the rollback of all.
 DELETE FROM {staging} AS s USING {current} AS c
 WHERE c.fid = s.fid AND s.action = 'update' AND ROW({staged_content}) IS NOT DISTINCT FROM ROW({current_content})
-  AND (s.extra::text IS NOT DISTINCT FROM c.extra::text
-       OR CASE WHEN octet_length(s.extra::text) < 10000000 AND octet_length(c.extra::text) < 10000000
-                    AND concat(s.extra, ' ', c.extra) !~ ('[0-9][eE][-+]?[0-9][0-9][0-9][0-9]|' || repeat('[0-9]', 200))
-               THEN s.extra::jsonb = c.extra::jsonb END)
+  AND (s.extra::text IS NOT DISTINCT FROM c.extra::text OR catalog.same_json_v1(s.extra::text, c.extra::text))
   AND NOT ({differs})
 
 -- name: drop_same

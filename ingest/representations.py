@@ -105,12 +105,12 @@ class _Beside:
 
 
 _JSON = "surface_attributes"
-"""Text that says JSON: what was stored as jsonb before is spelled otherwise than a source spells it."""
+"""Text that should say JSON: what was stored as jsonb before is spelled otherwise than sources spell it, and nobody looked at either."""
 
 
 def _same(one: str, other: str, column: str) -> sql.Composable:
     a, b = sql.Identifier(one, column), sql.Identifier(other, column)
-    alike = "({a} IS NOT DISTINCT FROM {b} OR {a}::jsonb = {b}::jsonb)" if column == _JSON else "{a} IS NOT DISTINCT FROM {b}"
+    alike = "({a} IS NOT DISTINCT FROM {b} OR catalog.same_json_v1({a}, {b}))" if column == _JSON else "{a} IS NOT DISTINCT FROM {b}"
     return sql.SQL(alike).format(a=a, b=b)
 
 

@@ -116,6 +116,11 @@ class Town:
         with self.city.pool.connection() as connection:
             connection.execute("UPDATE city.representation SET surface_attributes = surface_attributes::jsonb::text")
 
+    def say_of_surfaces(self, text: str) -> None:
+        """Have a text stand there that a child may have sent: nobody between it and the table looks whether it is JSON."""
+        with self.city.pool.connection() as connection:
+            connection.execute("UPDATE city.representation SET surface_attributes = %s", (text,))
+
     def unpack_faces(self) -> None:
         """Store all faces as they were stored before they were packed."""
         with self.city.pool.connection() as connection:
@@ -204,6 +209,20 @@ def test_a_roof_that_came_back_is_no_change_however_its_surfaces_are_spelled(tow
     assert town.ridges() == {("A", "2"): 9.0}
     assert rollback(town.city.catalogue, int(first.commit or 0), "tester", "", town.city.extent_deg).commit is None
     assert town.commits_of_3d() == {"A": back.commit}
+
+
+@pytest.mark.parametrize(
+    "said", ['{"n":1e200000}', r'["\u0000"]', r'["\ud800"]', "no JSON", "", "[" * 200_000, '"' + "x" * 10_000_001 + '"'],
+    ids=["number", "nul", "half-pair", "no-json", "empty", "deep", "long"],
+)  # fmt: skip
+def test_nothing_that_is_said_of_surfaces_refuses_a_delivery_or_a_rollback(town: Town, said: str) -> None:
+    first = town.load(houses={"A": _house(0), "B": _house(20)})
+    town.say_of_surfaces(said)
+    assert town.load(houses={"A": _house(0, 11.0), "B": _house(20)}).datasets["houses"]["update"] == 2
+    town.say_of_surfaces(said + " ")
+    back = rollback(town.city.catalogue, int(first.commit or 0), "tester", "", town.city.extent_deg)
+    assert back.commit is not None
+    assert town.ridges() == {("A", "2"): 9.0, ("B", "2"): 9.0}
 
 
 def test_faces_that_are_stored_unpacked_are_the_same(town: Town) -> None:
