@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import shapely
 
 from ingest.checks.solids.boundaries import Boundaries, ranges
-from ingest.checks.solids.fault import CONTACT_M, Floats, Ints, Mask
+from ingest.checks.solids.fault import CONTACT_M, MOST_BETWEEN, Floats, Ints, Mask
+from ingest.checks.solids.looks import UNFINISHED
 from ingest.checks.solids.planes import Planes, projected
 
 _INTERSECTION, _DUPLICATED, _DISCONNECTED, _OUTSIDE, _NESTED, _ORIENTATION = 201, 202, 205, 206, 207, 208
+_AT_A_TIME = 16
+_MOST_PAIRS = 20_000
+"""More rings of one polygon that are near each other are not held against each other: some seconds."""
 
 
 def plainly_sound(b: Boundaries, planes: Planes, faces: Ints) -> Mask:
@@ -28,17 +32,25 @@ def plainly_sound(b: Boundaries, planes: Planes, faces: Ints) -> Mask:
 
 
 def ring_faults(b: Boundaries, planes: Planes, face: int) -> Iterator[tuple[int, Floats]]:
-    """Yield what is wrong between the rings of a polygon whose rings are simple: the code, and a corner of the ring at fault."""
+    """Yield what is wrong between the rings of a polygon whose rings are simple: the code, and a corner of the ring at fault.
+
+    No more than `MOST_BETWEEN`; `UNFINISHED` where more rings are near each other than are looked at.
+    """
     rings = b.rings_of(face)
     corners = [np.arange(r.start, r.stop) for r in rings]
     outlines = [shapely.Polygon(projected(b, planes, np.full(len(c), face), c)) for c in corners]
     corner_of = [b.xyz[b.corner[c[0]]] for c in corners]
-    found = False
-    for i, hole in enumerate(outlines[1:], start=1):
-        codes = [_against_exterior(hole, outlines[0])] + [_between(hole, other) for other in outlines[1:i]]
-        for code in filter(None, codes):
-            found = True
+    found = 0
+    for looked, (i, other) in enumerate(_near(outlines)):
+        if looked == _MOST_PAIRS:
+            yield UNFINISHED, corner_of[i]
+            return
+        code = _between(outlines[i], outlines[other]) if other else _against_exterior(outlines[i], outlines[0])
+        if code is not None:
+            found += 1
             yield code, corner_of[i]
+        if found == MOST_BETWEEN:
+            return
     if found:
         return
     interior = shapely.difference(outlines[0], shapely.union_all(outlines[1:]))
@@ -47,6 +59,23 @@ def ring_faults(b: Boundaries, planes: Planes, face: int) -> Iterator[tuple[int,
     for i in range(1, len(rings)):
         if planes.area_m2[b.ring_of_corner[corners[i][0]]] > 0:
             yield _ORIENTATION, corner_of[i]
+
+
+def _near(outlines: Sequence[shapely.Polygon]) -> Iterator[tuple[int, int]]:
+    """Yield the positions of a hole and of each ring before it that it may meet, the exterior's (0) first; all others are well apart."""
+    exterior, holes = outlines[0], np.array(outlines[1:])
+    shapely.prepare([exterior, exterior.exterior])
+    within = shapely.contains_properly(exterior, holes) & ~shapely.dwithin(exterior.exterior, holes, 2 * CONTACT_M)
+    tree = shapely.STRtree(holes)
+    for first in range(0, len(holes), _AT_A_TIME):
+        some = np.arange(first, min(first + _AT_A_TIME, len(holes)))
+        hole, other = tree.query(holes[some], predicate="dwithin", distance=2 * CONTACT_M)
+        before = other < some[hole]
+        outside = some[~within[some]]
+        one = np.concatenate([outside, some[hole[before]]]) + 1
+        against = np.concatenate([np.zeros(len(outside), dtype=np.int64), other[before] + 1])
+        order = np.lexsort((against, one))
+        yield from zip(one[order].tolist(), against[order].tolist(), strict=True)
 
 
 def _against_exterior(hole: shapely.Polygon, exterior: shapely.Polygon) -> int | None:
