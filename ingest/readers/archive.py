@@ -125,6 +125,7 @@ class Archive:
 
     def _chunks(self, name: str) -> Iterator[bytes]:
         info = self._entries[name]
+        _check_total(info.file_size, self._limits, info.compress_size, self._left, "zip-bomb")
         try:
             with self._file.open(info) as stream:
                 yield from _bounded(stream, self._limits, info.compress_size, self._left, "zip-bomb")
@@ -134,6 +135,7 @@ class Archive:
     def stream(self, name: str) -> IO[bytes]:
         """Return one file as a stream that ends with an error where it unpacks to more than is allowed; each stream counts alone."""
         info = self._entries[name]
+        _check_total(info.file_size, self._limits, info.compress_size, self._limits.unpacked_bytes, "zip-bomb")
         try:
             return io.BufferedReader(_Counted(self._file.open(info), self._limits, info.compress_size), _CHUNK)
         except UNREADABLE as error:

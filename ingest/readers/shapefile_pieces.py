@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 
 from ingest.readers.archive import Archive
 
@@ -21,6 +22,9 @@ _HEADER_BYTES, _LENGTH_AT, _RECORD_HEADER_BYTES, _ENTRY_BYTES, _WORD_BYTES = 100
 """Of both files; where they say how long they are; of a record; of one in the index; what offsets and lengths count."""
 _PIECE_BYTES = 2 << 20
 _CHUNK = 1 << 20
+_ENTRIES = _PIECE_BYTES // _RECORD_HEADER_BYTES
+"""Of the index that are looked at together: at least as many as records fit into a piece."""
+Offsets = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,6 @@ class Index:
         entries = np.frombuffer(shx, ">i4", 2 * there, _HEADER_BYTES).reshape(there, 2) if there else np.zeros((0, 2), ">i4")
         self._lacks_entries = there < shapes
         self._entries = entries
-        self._begin = entries[:, 0].astype(np.int64) * _WORD_BYTES
-        self._end = self._begin + entries[:, 1].astype(np.int64) * _WORD_BYTES + _RECORD_HEADER_BYTES
 
     def pieces(self, shapes: Member, rows_at_a_time: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield .shp and .shx of some megabytes and a multiple of ``rows_at_a_time`` each, together all shapes in their order.
@@ -76,10 +78,9 @@ class Index:
             return
         with shapes.opened() as stream:
             header = stream.read(_HEADER_BYTES)
-            at, first, rows = len(header), 0, len(self._begin)
+            at, first, rows = len(header), 0, len(self._entries)
             while first < rows:
-                last = self._last_of_piece(first, rows_at_a_time)
-                begin, end = int(self._begin[first]), int(self._end[last - 1])
+                last, begin, end = self._piece_from(first, rows_at_a_time)
                 stream.read(begin - at)
                 at = end
                 yield _with_length(header, stream.read(end - begin)), self._piece_index(first, last)
@@ -88,18 +89,32 @@ class Index:
 
     def _is_in_order(self, size: int) -> bool:
         """Return whether every record ends before the next one begins, the last one within ``size`` bytes."""
-        begin, end = self._begin, self._end
-        if self._lacks_entries or not len(begin) or begin[0] < _HEADER_BYTES or end[-1] > size:
+        if self._lacks_entries or not len(self._entries):
             return False
-        return bool((end >= begin + _RECORD_HEADER_BYTES).all() and (begin[1:] >= end[:-1]).all())
+        before = _HEADER_BYTES
+        for first in range(0, len(self._entries), _ENTRIES):
+            begin, end = self._places(first)
+            if begin[0] < before or not ((end >= begin + _RECORD_HEADER_BYTES).all() and (begin[1:] >= end[:-1]).all()):
+                return False
+            before = int(end[-1])
+        return before <= size
 
-    def _last_of_piece(self, first: int, rows_at_a_time: int) -> int:
-        fitting = int(np.searchsorted(self._end, self._begin[first] + _PIECE_BYTES, "right")) - first
-        return min(first + max(fitting // rows_at_a_time, 1) * rows_at_a_time, len(self._begin))
+    def _places(self, first: int) -> tuple[Offsets, Offsets]:
+        """Return where so many records from ``first`` on begin and end."""
+        begin, length = self._entries[first : first + _ENTRIES].astype(np.int64).T * _WORD_BYTES
+        return begin, begin + length + _RECORD_HEADER_BYTES
+
+    def _piece_from(self, first: int, rows_at_a_time: int) -> tuple[int, int, int]:
+        """Return the record after the last one of a piece, and where the piece begins and ends."""
+        begin, end = self._places(first)
+        fitting = int(np.searchsorted(end, begin[0] + _PIECE_BYTES, "right"))
+        last = min(first + max(fitting // rows_at_a_time, 1) * rows_at_a_time, len(self._entries))
+        words = int(self._entries[last - 1].sum(dtype=np.int64))
+        return last, int(begin[0]), words * _WORD_BYTES + _RECORD_HEADER_BYTES
 
     def _piece_index(self, first: int, last: int) -> bytes:
         entries = self._entries[first:last].copy()
-        entries[:, 0] -= (self._begin[first] - _HEADER_BYTES) // _WORD_BYTES
+        entries[:, 0] -= entries[0, 0] - _HEADER_BYTES // _WORD_BYTES
         return _with_length(self._shx[:_HEADER_BYTES], entries.tobytes())
 
 

@@ -24,6 +24,12 @@ from twin.featuretypes.loader import load_feature_types
 _HEADER_BYTES, _ENTRY_BYTES = 100, 8
 
 
+@pytest.fixture(params=[3, shapefile_pieces._ENTRIES], autouse=True)
+def _entries_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the index be looked at few entries at a time, too."""
+    monkeypatch.setattr(shapefile_pieces, "_ENTRIES", request.param)
+
+
 def write(folder: Path, rows: int) -> Path:
     """Write areas of four to seven corners."""
     path = folder / "a.shp"
@@ -117,3 +123,14 @@ def test_of_a_zip_no_more_is_held_than_a_piece(tmp_path: Path, monkeypatch: pyte
         held.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert held[1] - held[0] < 70 * 40_000, held
+
+
+def test_shapes_that_are_too_many_are_refused_before_any_is_read(tmp_path: Path) -> None:
+    """By what the ZIP says of them; what it does not say is counted as it comes."""
+    path = write(tmp_path, 10_000)
+    size = path.stat().st_size
+    assert size > 1_200_000  # of which a megabyte is looked at when it is opened
+    limits = Limits(unpacked_bytes=size - 1)
+    with pytest.raises(RejectedError) as refused:
+        ShapefileLayer("a", archived_members(Archive(zipped(path), limits))["a"], limits)
+    assert refused.value.code == "zip-bomb"
