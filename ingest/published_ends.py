@@ -83,7 +83,7 @@ def _in_one_place(one: PublishedPoint, other: PublishedPoint) -> bool:
 
 
 def _published(catalogue: Catalogue, type_name: str) -> list[Dataset]:
-    return [d for d in catalogue.datasets() if d.feature_type == type_name and catalogue.current_revision(d.slug) is not None]
+    return [d for d in catalogue.datasets() if d.feature_type == type_name]
 
 
 def _ends_of(feature_type: FeatureType) -> Check | None:

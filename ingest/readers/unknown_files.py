@@ -19,7 +19,12 @@ def unknown_file(name: str) -> TwinError:
             f"{name} is a part of a Shapefile and is not read by itself: hand in .shp, .shx, .dbf and .prj together or as a ZIP.",
             f"{name} 是 Shapefile 的附属文件，不能单独读取：请与 .shp、.shx、.dbf、.prj 一起提交，或压缩为一个 ZIP。",
         )
-    return unsupported("The file is of no kind that is read here.", "无法识别的文件类型。")
+    return unsupported(
+        "The file is of no kind that is read here. Hand in GeoPackage, a Shapefile as a ZIP, GeoJSON, DXF, a workbook (XLSX), CSV,"
+        " Access, CityJSON, CityGML, IFC, GeoTIFF or LAS.",
+        "无法识别的文件类型。可提交 GeoPackage、Shapefile（ZIP）、GeoJSON、DXF、工作簿（XLSX）、CSV、Access、CityJSON、CityGML、IFC、"
+        "GeoTIFF、LAS 等。",
+    )
 
 
 def unknown_archive(names: Sequence[str]) -> TwinError:

@@ -99,7 +99,9 @@ def _faults_told() -> Iterator[None]:
 
 def _broken(error: BaseException) -> TwinError:
     reason = str(error)[:200]
-    return rejected("workbook-broken", f"The workbook cannot be read: {reason}", f"工作簿无法读取：{reason}")
+    en = f"The workbook cannot be read, damaged or of another program: save it anew as XLSX in Excel or WPS ({reason})"
+    zh = f"工作簿无法读取，可能已损坏或不是工作簿：请用 Excel 或 WPS 打开，另存为 XLSX 后提交（{reason}）"
+    return rejected("workbook-broken", en, zh)
 
 
 def _encrypted() -> TwinError:

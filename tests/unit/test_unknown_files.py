@@ -31,6 +31,14 @@ def test_a_zip_without_anything_to_read_says_what_is_in_it(tmp_path: Path, names
     assert (refused.value.code, zh in refused.value.text.zh) == (code, True), refused.value.text.zh
 
 
+@pytest.mark.parametrize(("name", "head"), [("成果.pdf", b"%PDF-1.7"), ("照片.jpg", b"\xff\xd8\xff"), ("a.xtf", b"<TRANSFER/>")])
+def test_a_file_of_no_known_kind_says_what_may_be_handed_in(tmp_path: Path, name: str, head: bytes) -> None:
+    (path := tmp_path / name).write_bytes(head + bytes(100))
+    with pytest.raises(TwinError) as refused:
+        choose_reader(ReadRequest(path, (), 0))
+    assert (refused.value.code, "工作簿（XLSX）" in refused.value.text.zh) == ("unsupported-media", True)
+
+
 @pytest.mark.parametrize("name", ["普查.dbf", "普查.SHX", "普查.cpg"])
 def test_a_part_of_a_shapefile_alone_says_what_it_belongs_to(tmp_path: Path, name: str) -> None:
     (path := tmp_path / name).write_bytes(b"\x03\x7a\x07\x1aUTF-8" + bytes(40))
