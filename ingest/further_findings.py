@@ -6,6 +6,8 @@ Nobody reads the ten thousand and first on a page, but whoever mends a file by i
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 import weakref
 import zlib
 from collections import Counter
@@ -34,11 +36,25 @@ class PackedFindings(NamedTuple):
     content: bytes
 
 
+_SHARE_OF_FREE = 16
+"""They lie in a file first, then in the database and in its log: no more than this part of what is free there."""
+
+
 @dataclass(slots=True)
 class Room:
     """How many bytes of packed findings a submission may still keep, all its datasets together."""
 
     left: int = _ROOM_BYTES
+
+    @classmethod
+    def on(cls, work: Path | None, kept: int = 0) -> Room:
+        """Return the room of a submission that keeps ``kept`` bytes already, where ``work`` is the folder of what is unpacked.
+
+        The embedded database lies on the same disk; of a database elsewhere only its own bound is known.
+        """
+        there = next((folder for folder in (work, *work.parents) if folder.is_dir()), None) if work is not None else None
+        free = shutil.disk_usage(there or tempfile.gettempdir()).free
+        return cls(max(0, min(_ROOM_BYTES - kept, free // _SHARE_OF_FREE)))
 
 
 class FurtherFindings:
@@ -129,6 +145,13 @@ def _of_left_out(rule: str, count: int) -> Finding:
     zh = f"该规则另有 {count} 条未列出：一次提交的问题过多，清单只保存到此为止"
     en = f"{count} more of this rule are not listed: one submission has more findings than are kept of it"
     return Finding(rule=rule, severity=Severity.INFO, row=None, message=Text(zh=zh, en=en))
+
+
+def of_given_up(rule: str, count: int, days: int) -> bytes:
+    """Return a pack whose one finding, an info without a row, says how many of a rule are not listed any more."""
+    zh = f"该规则另有 {count} 条不再列出：被拒收或撤回的提交，完整清单只保存 {days} 天"
+    en = f"{count} more of this rule are listed no longer: of a submission that was rejected or withdrawn they are kept for {days} days"
+    return zlib.compress(_line(Finding(rule=rule, severity=Severity.INFO, row=None, message=Text(zh=zh, en=en))))
 
 
 def _line(f: Finding) -> bytes:

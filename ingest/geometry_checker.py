@@ -64,7 +64,7 @@ class GeometryChecker:
     def check(self, columns: Mapping[str, FieldValues]) -> tuple[Geometries, Elevated]:
         """Return the geometries in the storage CRS and their heights in the type's dimension; rows that broke a rule hold anything."""
         for fault in self._batch.faults:
-            self._refuse(np.array([fault.index]), fault.rule, fault.message)
+            self._refuse(np.array([fault.index]), fault.rule, fault.message, place=self._stored(fault.place))
         geometry = self._batch.geometry
         self._refuse(shapely.is_missing(geometry) | shapely.is_empty(geometry), "geometry-empty", _EMPTY)
         geometry, wrong = as_declared_type(geometry, self._type.geometry_type)
@@ -116,6 +116,13 @@ class GeometryChecker:
         if self._sure.is_sure[index]:
             return self._sure.place_of(index)
         return place_of(geometry[index]) if self._good[index] else None
+
+    def _stored(self, place: tuple[float, float] | None) -> tuple[float, float] | None:
+        """Return a place of the source in the storage CRS, None where it has none there."""
+        if place is None or not np.isfinite(place).all():
+            return None
+        stored = self._placing.place_point(*place)
+        return stored if np.isfinite(stored).all() else None
 
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)

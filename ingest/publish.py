@@ -14,13 +14,13 @@ from ingest import representations
 from ingest import staging as staged
 from ingest.addressed import require_standing
 from ingest.extents import Extent, Outlook, counted, measured, outlook
-from ingest.further_findings import only_errors
+from ingest.further_findings import FurtherFindings, Room, only_errors
 from ingest.indexing import for_good, for_matching
 from ingest.inputs import inputs_of
 from ingest.links import linked_columns, relink
 from ingest.match import MATCH_RULES, assign, forget, many_deletes, replaceable
 from ingest.staging import QUERIES, Mode, Staging, columns
-from ingest.tally import as_source_says
+from ingest.tally import as_source_says, first_of_each_kind
 from twin import overview
 from twin.catalogue import Catalogue
 from twin.db import Connection, translated
@@ -180,7 +180,9 @@ def _matched(connection: Connection, catalogue: Catalogue, submission: uuid.UUID
     assigned = assign(connection, staging, part.mode, part.tolerance_m, part.kept_keys, part.area_wkb)
     found = tuple(as_source_says(f, part.sources) for f in assigned)
     _forget_match_findings(connection, submission, staging.part)
-    catalogue.submissions.add_findings(connection, submission, staging.part, found)
+    further = FurtherFindings(None, Room.on(None, catalogue.submissions.further_bytes(connection, submission)))
+    kept, omitted = first_of_each_kind(found, further)
+    catalogue.submissions.add_findings(connection, submission, staging.part, kept, omitted, further.packed())
     counts = staged.actions(connection, staging)
     of = replaceable(connection, staging, part.mode, part.area_wkb)
     return replace(part, staging=staging, base_commit=now, counts=counts, replaceable=of), found

@@ -59,7 +59,7 @@ def start(place: Workplace, submission: uuid.UUID, request: LoadRequest) -> dict
     catalogue = place.catalogue
     datasets = {part.dataset: _ensure(catalogue, part, request) for part in request.parts}
     tallies: dict[str, Tally] = {}
-    room = Room()
+    room = Room.on(place.work)
     with translated(), catalogue.pool.connection() as connection:
         for number, (slug, dataset) in enumerate(datasets.items()):
             staging = Staging(

@@ -7,6 +7,7 @@ it, and what a killed worker left is made again (DESIGN 15).
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from ingest import kept_parts, staging
-from ingest.further_findings import unpacked
+from ingest.further_findings import of_given_up, unpacked
 from ingest.load import forget_unpublished
+from ingest.rule_counts import RuleCount, rule_counts
 from twin.catalogue import Catalogue
 from twin.db import Connection, load_queries, translated
 from twin.errors import ConflictError, NotFoundError, Text, TwinError
@@ -29,6 +31,7 @@ MAX_ATTEMPTS = 3
 """How often a check is begun before it is given up: its worker was killed, or the database was, each time."""
 WAITING = Text(zh="排队等待检查", en="waiting in line to be checked")
 _FINDINGS_AT_ONCE = 5_000
+_LEAVES_WITHIN_S, _LOOKS_AGAIN_S = 2.0, 0.02
 _SAYS_NOTHING_OF_ROWS = frozenset({"reason", "name", "allow_deletes"})
 """What may change between two checks without a row being read or judged differently."""
 _QUERIES = load_queries("ingest", "register.sql")
@@ -76,18 +79,6 @@ class Submission:
         return tuple(by_dataset[slug] for slug in self.datasets) if by_dataset else ()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleCount:
-    """How often a rule was broken, and how gravely."""
-
-    count: int
-    waived: int
-    """So many of them a reviewer let pass."""
-    kept: int
-    """So many of them are kept with the submission, to be looked at one by one."""
-    severity: Severity
-
-
 class Register:
     """Reads and writes the register; every method is a transaction of its own."""
 
@@ -120,7 +111,7 @@ class Register:
         transaction is held open for who reads slowly.
         """
         before = self.one(submission)
-        after, part, number = 0, -1, -1
+        after, part, number = 0, -1, 0
         while page := self.findings(submission, rule, after, _FINDINGS_AT_ONCE):
             self._require_unchanged(before)
             yield from (finding for _, finding in page)
@@ -133,9 +124,9 @@ class Register:
         self._require_unchanged(before)
 
     def finding_counts(self, submission: uuid.UUID) -> Mapping[str, RuleCount]:
-        """Return rule → how many findings, with the gravest severity among them."""
+        """Return rule → how many findings, and of which severities."""
         rows = self._rows("finding_counts", id=submission)
-        return {str(r["rule"]): RuleCount(int(r["count"]), int(r["waived"]), int(r["kept"]), Severity(r["severity"])) for r in rows}
+        return rule_counts((str(r["rule"]), Severity(r["severity"]), int(r["count"]), int(r["waived"]), int(r["kept"])) for r in rows)
 
     def wanted(self) -> tuple[uuid.UUID, ...]:
         """Return the submissions whose check has been asked for and has not ended, and that nobody is at work on."""
@@ -154,6 +145,10 @@ class Register:
     def resting(self, days: int) -> tuple[uuid.UUID, ...]:
         """Return the submissions that were accepted more than ``days`` ago and neither published nor withdrawn."""
         return tuple(row["id"] for row in self._rows("resting", days=days))
+
+    def long_over(self, days: int) -> tuple[uuid.UUID, ...]:
+        """Return the submissions that ended unpublished more than ``days`` ago and still keep findings that are not kept row by row."""
+        return tuple(row["id"] for row in self._rows("long_over", days=days))
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -251,6 +246,20 @@ class Register:
             self._clear(connection, submission)
         forget_unpublished(self._catalogue, datasets)
 
+    def give_up_further(self, submission: uuid.UUID, days: int) -> None:
+        """Have a submission that ended unpublished ``days`` ago keep of the findings beyond those kept row by row their number alone."""
+        with translated(), self._pool.connection() as connection:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                cursor.execute(_QUERIES["hold"], {"id": submission})
+                if submission not in {row["id"] for row in cursor.execute(_QUERIES["long_over"], {"days": days})}:
+                    return  # it is checked again just now
+                omitted = cursor.execute(_QUERIES["omitted_by_rule"], {"id": submission}).fetchall()
+            connection.execute(_QUERIES["forget_further"], {"id": submission})
+            for number, row in enumerate(omitted, start=1):
+                said = of_given_up(row["rule"], int(row["count"]), days)
+                values = {"id": submission, "part": row["part"], "number": -number, "rule": row["rule"], "content": said}
+                connection.execute(_QUERIES["say_given_up"], values)
+
     def note_published(self, submission: uuid.UUID, result: Document) -> None:
         """Say what a publish did."""
         self._execute("note_published", id=submission, result=Jsonb(dict(result)))
@@ -270,7 +279,7 @@ class Register:
                 raise NotFoundError(f"there is no submission {submission}", zh=f"没有提交 {submission}")
             state = SubmissionState(row["state"])
             _require_checkable(state, stored=bool(row["stored"]))
-            if staging.is_claimed(connection, submission):
+            if _stays_claimed(connection, submission, leaves_soon=not row["check_wanted"]):
                 raise ConflictError("the submission is being worked on just now", zh="该提交正在处理中").with_code("busy")
             request = request_of(connection, _submission(row))
             datasets = kept_parts.datasets_of(connection, submission)
@@ -300,6 +309,16 @@ class Register:
     def _execute(self, query: str, **values: object) -> None:
         with translated(), self._pool.connection() as connection:
             connection.execute(_QUERIES[query], values)
+
+
+def _stays_claimed(connection: Connection, submission: uuid.UUID, *, leaves_soon: bool) -> bool:
+    """Return whether somebody is at work on a submission; who has told the end of a check is given a moment to leave it."""
+    end = time.monotonic() + (_LEAVES_WITHIN_S if leaves_soon else 0)
+    while is_claimed := staging.is_claimed(connection, submission):
+        if time.monotonic() >= end:
+            break
+        time.sleep(_LOOKS_AGAIN_S)
+    return is_claimed
 
 
 def progress_document(step: Text, done: int, total: int | None) -> Document:

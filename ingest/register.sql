@@ -74,14 +74,12 @@ SELECT * FROM catalog.finding
 WHERE submission = %(id)s AND number > %(after)s AND (%(rule)s::text IS NULL OR rule = %(rule)s) ORDER BY number LIMIT %(limit)s
 
 -- name: finding_counts
-SELECT rule, sum(count) AS count, coalesce(sum(count) FILTER (WHERE waived), 0) AS waived, sum(kept) AS kept,
-       (ARRAY['blocking', 'error', 'review', 'warning', 'info'])[min(array_position(ARRAY['blocking', 'error', 'review', 'warning', 'info'], severity))]
-           AS severity
+SELECT rule, severity, sum(count) AS count, coalesce(sum(count) FILTER (WHERE waived), 0) AS waived, sum(kept) AS kept
 FROM (SELECT rule, severity, waived IS NOT NULL AS waived, count(*) AS count, count(*) AS kept
       FROM catalog.finding WHERE submission = %(id)s GROUP BY 1, 2, 3
       UNION ALL
       SELECT rule, severity, waived, count, 0 FROM catalog.finding_omitted WHERE submission = %(id)s) AS counted
-GROUP BY rule ORDER BY rule
+GROUP BY rule, severity ORDER BY rule
 
 -- name: forget_omitted
 DELETE FROM catalog.finding_omitted WHERE submission = %(id)s
@@ -93,3 +91,16 @@ ORDER BY part, number LIMIT 20
 
 -- name: forget_further
 DELETE FROM catalog.finding_further WHERE submission = %(id)s
+
+-- name: long_over
+-- Numbers below zero are of what only says how many there were.
+SELECT id FROM catalog.submission AS s
+WHERE state IN ('rejected', 'withdrawn') AND NOT check_wanted AND changed_at < now() - make_interval(days => %(days)s)
+  AND EXISTS (SELECT FROM catalog.finding_further AS f WHERE f.submission = s.id AND f.number >= 0) ORDER BY id
+
+-- name: omitted_by_rule
+SELECT part, rule, sum(count) AS count FROM catalog.finding_omitted WHERE submission = %(id)s GROUP BY part, rule ORDER BY part, rule
+
+-- name: say_given_up
+INSERT INTO catalog.finding_further (submission, part, number, rule, content)
+VALUES (%(id)s, %(part)s, %(number)s, %(rule)s, %(content)s)

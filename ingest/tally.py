@@ -156,6 +156,20 @@ class Tally:
                 self.rejected_keys.add(finding.key)
 
 
+def first_of_each_kind(findings: Iterable[Finding], further: FurtherFindings) -> tuple[tuple[Finding, ...], Mapping[FindingKind, int]]:
+    """Return of each kind the first `KEPT_FINDINGS`, and how many there are of it beyond those, which go to ``further``."""
+    kept: list[Finding] = []
+    counts: Counter[FindingKind] = Counter()
+    for finding in findings:
+        kind = FindingKind.of(finding)
+        counts[kind] += 1
+        if counts[kind] <= KEPT_FINDINGS:
+            kept.append(finding)
+        else:
+            further.add(finding)
+    return tuple(kept), {kind: count - KEPT_FINDINGS for kind, count in counts.items() if count > KEPT_FINDINGS}
+
+
 def as_source_says(finding: Finding, sources: Sequence[Mapping[str, object]]) -> Finding:
     """Return a finding among staged rows with row, layer and file as its source, one of ``sources``, counts and calls them."""
     if finding.row is None:

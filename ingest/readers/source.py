@@ -42,6 +42,8 @@ class Fault:
     index: int
     rule: str
     message: Text
+    place: tuple[float, float] | None = None
+    """Where it is to be looked for, in the CRS of the source: a row without a geometry may have one end that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,13 +120,15 @@ class LineShapes:
 
     def _fault(self, index: int, called: Sequence[Sequence[str | None]], places: Sequence[npt.NDArray[np.int64]]) -> Fault:
         missing = [called[k][index] for k in (0, 1) if places[k][index] < 0]
+        known = next((self._position[p[index]] for p in places if p[index] >= 0), None)
+        place = None if known is None else (float(known[0]), float(known[1]))
         if not missing:
             name = called[0][index]
-            return Fault(index, "L02", Text(zh=f"起点与终点同为 {name}", en=f"start and end are both {name}"))
+            return Fault(index, "L02", Text(zh=f"起点与终点同为 {name}", en=f"start and end are both {name}"), place)
         if not all(missing):
-            return Fault(index, "L01", Text(zh="缺少端点点号", en="there is no number of an end point"))
+            return Fault(index, "L01", Text(zh="缺少端点点号", en="there is no number of an end point"), place)
         texts = [self._absent(str(name)) for name in missing]
-        return Fault(index, "node-exists", Text(zh="；".join(t.zh for t in texts), en="; ".join(t.en for t in texts)))
+        return Fault(index, "node-exists", Text(zh="；".join(t.zh for t in texts), en="; ".join(t.en for t in texts)), place)
 
     def _absent(self, name: str) -> Text:
         """Return what is wrong with an end of a name that leads nowhere, and which point may be meant."""

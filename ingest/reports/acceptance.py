@@ -13,8 +13,9 @@ from fpdf.fonts import FontFace
 from fpdf.table import Table
 
 from ingest.reports.fonts import FontFile
+from ingest.reports.line_breaks import broken, has_chinese
 from ingest.reports.report import CheckReport
-from ingest.reports.words import SEVERITIES, operation_text, state_text, vertical_text
+from ingest.reports.words import moment_text, operation_text, severities_text, state_text, vertical_text
 from ingest.reports.workbook import feature_name
 from twin.errors import Text
 from twin.model import Severity
@@ -26,6 +27,7 @@ _LINE_MM = 5.0
 _PADDING_MM = (0.6, 1.2)
 _RULE_MM = (20.0, 44.0)
 """Of a column of rule ids: what holds the words above it, and what leaves room for the others."""
+_GRID_MM = (24.0, 72.0, 24.0, 58.0)
 _HEADING_MM = 9
 _SIGNATURE_MM = 26.0
 _HEAD_FILL = (232, 237, 243)
@@ -47,12 +49,12 @@ def conclusion(report: CheckReport) -> Text:
     """Return what a report comes to in one line."""
     if report.refusal is not None or report.state == "rejected":
         return Text("不合格：文件整体拒收", "not accepted: the files are refused as a whole")
-    open_reviews = sum(r.count - r.waived for r in report.rules if r.severity is Severity.REVIEW)
+    open_reviews = sum(min(r.severities.get(Severity.REVIEW, 0), r.count - r.waived) for r in report.rules)
     left_out = report.rejected
     if left_out:
         return Text(f"部分合格：{left_out} 行拒收，其余可入库", f"accepted in part: {left_out} rows are left out")
     if open_reviews:
-        return Text(f"合格，另有 {open_reviews} 项待复核", f"accepted; {open_reviews} findings are to be reviewed")
+        return Text(f"合格，另有 {open_reviews} 项待核查", f"accepted; {open_reviews} findings are to be reviewed")
     return Text("合格", "accepted")
 
 
@@ -110,7 +112,7 @@ class _Sheet(FPDF):
     def _submission(self) -> None:
         r = self._report
         self._heading("提交与结论", "Submission and conclusion")
-        commit = "—" if r.commit is None else f"{r.commit.number} {r.commit.name or ''} {_when(r.commit.time)}".replace("  ", " ")
+        commit = "—" if r.commit is None else f"{r.commit.number} {r.commit.name or ''} {moment_text(r.commit.time)}".replace("  ", " ")
         pairs = [
             (
                 self._say("提交编号", "Submission"),
@@ -118,8 +120,8 @@ class _Sheet(FPDF):
                 self._say("状态", "State"),
                 state_text(r.state).in_language(self._language),
             ),
-            (self._say("提交人", "Submitted by"), r.actor, self._say("接收时间", "Received"), _when(r.received_at)),
-            (self._say("发布提交", "Commit"), commit, self._say("检查时间", "Checked"), _when(r.checked_at)),
+            (self._say("提交人", "Submitted by"), r.actor, self._say("接收时间", "Received"), moment_text(r.received_at)),
+            (self._say("发布提交", "Commit"), commit, self._say("检查时间", "Checked"), moment_text(r.checked_at)),
         ]
         self._grid(pairs)
         verdict = conclusion(r).in_language(self._language)
@@ -199,7 +201,7 @@ class _Sheet(FPDF):
             (
                 r.rule.id,
                 r.rule.title.in_language(self._language),
-                SEVERITIES[r.severity].in_language(self._language),
+                severities_text(r.severities, self._language),
                 f"{r.count:,}",
                 f"{r.waived:,}",
                 r.rule.source.in_language(self._language) or "—",
@@ -262,11 +264,11 @@ class _Sheet(FPDF):
     def _grid(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
         """Write labels and values side by side, the labels shaded."""
         label = FontFace(fill_color=_HEAD_FILL)
-        with self._open_table((24, 72, 24, 58), first_row_as_headings=False) as table:
+        with self._open_table(_GRID_MM, first_row_as_headings=False) as table:
             for texts in rows:
                 line = table.row()
                 for number, text in enumerate(texts):
-                    line.cell(text, style=label if number % 2 == 0 else None)
+                    line.cell(self._in_column(text, _GRID_MM, number), style=label if number % 2 == 0 else None)
 
     def _table(
         self,
@@ -285,8 +287,15 @@ class _Sheet(FPDF):
             for texts in ([head] if head is not None else []) + list(rows):
                 line = table.row()
                 for number, text in enumerate(texts):
-                    line.cell(text, style=label if fill_first and number == 0 else None)
+                    line.cell(self._in_column(text, widths, number), style=label if fill_first and number == 0 else None)
         self.set_font_size(_SIZE_PT)
+
+    def _in_column(self, text: str, widths: Sequence[float], number: int) -> str:
+        """Return a text as its lines fill a column of a table: FPDF ends lines at spaces, else anywhere."""
+        if not has_chinese(text):
+            return text
+        room = widths[number] / sum(widths) * self.epw - 2 * (_PADDING_MM[1] + self.c_margin)
+        return broken(text, room, self.get_string_width)
 
     def _rule_width(self, ids: Iterable[str]) -> float:
         """Return how wide a column is that no rule's id is broken in."""

@@ -145,6 +145,7 @@ def _rule(entry: ReportedRule) -> Json:
         "source": text_document(rule.source),
         "confidence": rule.confidence,
         "severity": entry.severity.value,
+        "severities": {of.value: count for of, count in entry.severities.items()},
         "count": entry.count,
         "waived": entry.waived,
         "listed": entry.kept,

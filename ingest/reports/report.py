@@ -64,12 +64,17 @@ class ReportedRule:
     """A rule that something broke, and how often."""
 
     rule: Rule
-    severity: Severity
-    """The gravest there was."""
+    severities: Mapping[Severity, int]
+    """How many findings of each severity, the gravest first."""
     count: int
     waived: int
     kept: int
     """So many of them are listed one by one."""
+
+    @property
+    def severity(self) -> Severity:
+        """The gravest there was."""
+        return next(iter(self.severities))
 
 
 @dataclass(frozen=True, slots=True)

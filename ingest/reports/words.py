@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
+
 from twin.errors import Text
 from twin.model import Severity
 
 SEVERITIES = {
     Severity.BLOCKING: Text("整体拒收", "blocking"),
     Severity.ERROR: Text("错误", "error"),
-    Severity.REVIEW: Text("待复核", "to be reviewed"),
+    Severity.REVIEW: Text("待核查", "to be reviewed"),
     Severity.WARNING: Text("警告", "warning"),
     Severity.INFO: Text("提示", "information"),
 }
@@ -24,6 +27,22 @@ VERTICAL = {
     "egm96": Text("正高（EGM96 大地水准面）", "orthometric (EGM96 geoid)"),
     "none": Text("未定义", "none defined"),
 }
+
+
+def severities_text(counts: Mapping[Severity, int], language: str) -> str:
+    """Return how grave the findings of a rule are, and how many of each severity where there are several."""
+    if len(counts) == 1:
+        return SEVERITIES[next(iter(counts))].in_language(language)
+    between = "、" if language.startswith("zh") else ", "
+    return between.join(f"{SEVERITIES[severity].in_language(language)} {count:,}" for severity, count in counts.items())
+
+
+def moment_text(moment: dt.datetime | None) -> str:
+    """Return a time as it is here, and how far from UTC that is; ``—`` where there is none."""
+    if moment is None:
+        return "—"
+    here = moment.astimezone()
+    return f"{here:%Y-%m-%d %H:%M} UTC{here:%:z}"
 
 
 def vertical_text(vertical: str) -> Text:

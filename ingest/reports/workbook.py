@@ -15,7 +15,7 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from ingest.protocol import CellValue
 from ingest.reports.cells import defused
 from ingest.reports.report import CheckReport, ReportedPart, ReportedRule
-from ingest.reports.words import SEVERITIES, state_text, vertical_text
+from ingest.reports.words import SEVERITIES, moment_text, severities_text, state_text, vertical_text
 from twin.errors import Text
 from twin.model import Finding
 
@@ -127,7 +127,7 @@ def _overview(report: CheckReport, language: str) -> Iterator[Sequence[CellValue
     yield (say("提交编号", "Submission"), report.submission or "")
     yield (say("状态", "State"), state_text(report.state).in_language(language))
     yield (say("提交人", "Submitted by"), report.actor)
-    yield (say("检查时间", "Checked at"), report.checked_at.isoformat(timespec="seconds"))
+    yield (say("检查时间", "Checked at"), moment_text(report.checked_at))
     if report.commit is not None:
         yield (say("发布提交", "Commit"), report.commit.number, report.commit.name or "")
     if report.refusal is not None:
@@ -143,7 +143,7 @@ def _overview(report: CheckReport, language: str) -> Iterator[Sequence[CellValue
     heads = (("规则", "Rule"), ("名称", "Title"), ("级别", "Severity"), ("数量", "Count"), ("已豁免", "Waived"), ("已列出", "Listed"))
     yield tuple(head(*texts) for texts in heads)
     for r in report.rules:
-        title, severity = r.rule.title.in_language(language), SEVERITIES[r.severity].in_language(language)
+        title, severity = r.rule.title.in_language(language), severities_text(r.severities, language)
         yield (r.rule.id, title, severity, r.count, r.waived, r.kept, "", _left_out(report, r, language))
     yield ()
     if report.waivers:
@@ -155,12 +155,12 @@ def _overview(report: CheckReport, language: str) -> Iterator[Sequence[CellValue
             head("原因", "Reason"),
         )
         for entry in report.waivers:
-            w, made = entry.waiver, entry.made_at
+            w = entry.waiver
             yield (
                 w.rule,
                 feature_name(entry.waiver.key, w.layer, w.row, language),
                 w.reviewer,
-                made.isoformat(timespec="seconds") if made else None,
+                moment_text(entry.made_at),
                 w.reason,
             )
 

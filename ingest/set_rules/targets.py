@@ -83,7 +83,10 @@ def missing_targets(context: SetContext, check: ReferenceCheck, suspects: Sequen
             severity=check.severity,
             row=row,
             key=key,
-            message=Text(zh=f"{titles[name].zh} {value} 不存在", en=f"{titles[name].en} {value} does not exist"),
+            message=Text(
+                zh=f"{titles[name].zh} {value} 不存在（或其所在行被拒收）",
+                en=f"{titles[name].en} {value} does not exist (or its row is rejected)",
+            ),
             place=(x, y),
             value=value,
             field=name,

@@ -329,6 +329,8 @@ def test_a_workbook_with_titles_above_and_merged_headers(tmp_path: Path) -> None
     nodes, segments = read(path, (None, "pipe_node"), (None, "pipe_segment"), crs="EPSG:4549")
     assert nodes.table["node_id"].to_pylist() == ["W1", "W2"]
     assert [(f.row, f.rule) for f in segments.findings if f.severity == "error"] == [(5, "node-exists"), (6, "type")]
+    [lost] = [f for f in segments.findings if f.rule == "node-exists"]
+    assert lost.place == (497000.0, 3520040.0), "it is looked for at the end that is known"
     assert segments.table["row"].to_pylist() == [4]
     assert (segments.table["width_mm"][0].as_py(), segments.table["section_height_mm"][0].as_py()) == (800.0, 600.0)
     assert segments.table["year_laid"][0].as_py() == 2019

@@ -53,7 +53,7 @@ def test_a_value_that_names_nothing_is_a_warning_and_the_row_stays(surveys: Surv
         }
     )
     assert (both.published, both.rejected) == (4, 0)
-    assert told(surveys, both.submission) == [("reference", "warning", "b2", "Parcel p9 does not exist")]
+    assert told(surveys, both.submission) == [("reference", "warning", "b2", "Parcel p9 does not exist (or its row is rejected)")]
 
 
 def test_a_plan_refers_to_plans_of_its_own_file(surveys: Surveys) -> None:
@@ -61,7 +61,7 @@ def test_a_plan_refers_to_plans_of_its_own_file(surveys: Surveys) -> None:
         return Row(square(0, 0), {"plan_id": key, "state": "approved", "supersedes": supersedes})
 
     result = surveys.load({"plans": ("spatial_plan", [plan("g2", "g1"), plan("g1", None), plan("x", "g0")])})
-    assert told(surveys, result.submission) == [("reference", "warning", "x", "Supersedes g0 does not exist")]
+    assert told(surveys, result.submission) == [("reference", "warning", "x", "Supersedes g0 does not exist (or its row is rejected)")]
 
 
 def test_lines_without_their_points_are_told_so_once(surveys: Surveys) -> None:
@@ -84,7 +84,8 @@ def test_what_goes_in_the_same_commit_answers_no_longer_and_what_is_kept_does(su
     fewer = [node("n1", 0, rejected=True), *nodes[1:5]]
     result = surveys.load({"segments": ("pipe_segment", lines), "nodes": ("pipe_node", fewer)})
     found = [f for f in told(surveys, result.submission) if f[0] == "node-exists"]
-    assert found == [("node-exists", "error", "n5-n6", "End node n6 does not exist")], "n1 was wrong and stays, n6 goes"
+    lost = "End node n6 does not exist (or its row is rejected)"
+    assert found == [("node-exists", "error", "n5-n6", lost)], "n1 was wrong and stays, n6 goes"
     assert set(surveys.state("nodes")) == {"n1", "n2", "n3", "n4", "n5"}
 
 

@@ -101,7 +101,8 @@ def test_a_surveyor_hands_in_mends_looks_and_publishes(door: Door) -> None:
 
     found = door.checked(submission, "round_trip")
     assert (found["state"], found["result"]["rejected"], found["progress"]) == ("accepted", 1, None)
-    told = {"count": 1, "waived": 0, "severity": "error", "title": {"zh": "取值范围", "en": "range"}, "source": None, "waivable": True}
+    counted = {"count": 1, "waived": 0, "severity": "error", "severities": {"error": 1}}
+    told = counted | {"title": {"zh": "取值范围", "en": "range"}, "source": None, "waivable": True}
     assert {rule: {k: f[k] for k in told} for rule, f in found["findings"].items()} == {"range": told}
     [row] = door.get(submission, "findings")
     assert (row["row"], row["key"], row["severity"]) == (11, "B50", "error")

@@ -23,6 +23,14 @@ _FORWARD: Mapping[SubmissionState, frozenset[SubmissionState]] = {
     SubmissionState.WITHDRAWN: frozenset(),
 }
 """Forward, with one way back: accepted or rejected → received, to be checked again: staging was lost, other declarations were made."""
+_TITLES_ZH: Mapping[SubmissionState, str] = {
+    SubmissionState.RECEIVED: "已收到",
+    SubmissionState.CHECKED: "已检查",
+    SubmissionState.ACCEPTED: "检查通过",
+    SubmissionState.REJECTED: "整体拒收",
+    SubmissionState.PUBLISHED: "已发布",
+    SubmissionState.WITHDRAWN: "已撤回",
+}
 _QUERIES = load_queries("twin.sql", "submissions.sql")
 
 
@@ -54,7 +62,7 @@ class Submissions:
             _QUERIES["advance_submission"], {"id": submission, "to": to.value, "allowed": allowed, "commit": commit}
         )
         if cursor.rowcount != 1:
-            raise ConflictError(f"the submission cannot become {to.value} now", zh=f"该提交当前不能变为 {to.value}")
+            raise ConflictError(f"the submission cannot become {to.value} now", zh=f"该提交当前不能变为“{_TITLES_ZH[to]}”")
 
     def reject(self, connection: Connection, submission: uuid.UUID) -> None:
         """End a submission that was not published, whatever state it is in, inside the caller's transaction."""
@@ -63,6 +71,11 @@ class Submissions:
     def findings(self, submission: uuid.UUID) -> list[dict[str, Any]]:
         """Return the findings of a submission as JSON-able rows, in order of part and row."""
         return fetch_rows(self._pool, _QUERIES["findings"], {"submission": submission})
+
+    def further_bytes(self, connection: Connection, submission: uuid.UUID) -> int:
+        """Return how much the packed findings of a submission take, in bytes."""
+        row = connection.execute(_QUERIES["further_bytes"], {"submission": submission}).fetchone()
+        return 0 if row is None else int(row[0])
 
     def add_findings(
         self,
@@ -77,8 +90,8 @@ class Submissions:
 
         ``further`` are these, packed: rule and content (`ingest.further_findings`).
         """
-        for number, (rule, content) in enumerate(further):
-            values = {"submission": submission, "part": part, "number": number, "rule": rule, "content": content}
+        for rule, content in further:
+            values = {"submission": submission, "part": part, "rule": rule, "content": content}
             connection.execute(_QUERIES["add_further_findings"], values)
         for kind, count in omitted.items():
             values = {"submission": submission, "part": part, "rule": kind.rule, "severity": kind.severity.value, "waived": kind.waived}

@@ -12,10 +12,11 @@ from ingest.described_files import described
 from ingest.faulty_rows import faulty_rows
 from ingest.load import CheckResult
 from ingest.measures import Measure
-from ingest.register import Register, RuleCount, Submission
+from ingest.register import Register, Submission
 from ingest.reports import CheckReport
 from ingest.reports.report import ReportedFile, ReportedPart, ReportedRule, ReportedWaiver, gravest_first, places_in_degrees
 from ingest.request import LoadRequest
+from ingest.rule_counts import RuleCount, rule_counts
 from ingest.waiver_book import WaiverBook
 from twin.errors import Text
 from twin.model import FindingKind, Severity
@@ -93,15 +94,9 @@ def report_of_check(city: City, request: LoadRequest, result: CheckResult) -> Ch
 
 
 def counts_by_rule(result: CheckResult) -> Mapping[str, RuleCount]:
-    """Return rule → how many findings, with the gravest severity among them."""
+    """Return rule → how many findings, and of which severities."""
     kept = Counter(FindingKind.of(f) for f in result.findings)
-    order = list(Severity)
-    found: dict[str, RuleCount] = {}
-    for kind, count in result.counts.items():
-        known = found.get(kind.rule, RuleCount(0, 0, 0, Severity.INFO))
-        gravest = min(known.severity, kind.severity, key=order.index)
-        found[kind.rule] = RuleCount(known.count + count, known.waived + count * kind.waived, known.kept + kept[kind], gravest)
-    return found
+    return rule_counts((kind.rule, kind.severity, count, count * kind.waived, kept[kind]) for kind, count in result.counts.items())
 
 
 def _report(city: City, **said: Any) -> CheckReport:  # noqa: ANN401 - the fields of the report but those a deployment says
@@ -130,7 +125,7 @@ def _part(city: City, part: Mapping[str, Any], datasets: Mapping[str, Mapping[st
 
 
 def _rules(counts: Mapping[str, RuleCount]) -> tuple[ReportedRule, ...]:
-    return gravest_first([ReportedRule(_known(rule, c.severity), c.severity, c.count, c.waived, c.kept) for rule, c in counts.items()])
+    return gravest_first([ReportedRule(_known(rule, c.severity), c.severities, c.count, c.waived, c.kept) for rule, c in counts.items()])
 
 
 def _known(rule: str, severity: Severity) -> Rule:

@@ -102,6 +102,17 @@ def give_back_resting(city: City) -> None:
             _LOG.info("submission %s is not given back: %s", submission, error)
 
 
+def give_up_further_findings(city: City) -> None:
+    """Drop the long lists of findings of submissions that were rejected or withdrawn long ago: how many there were stays."""
+    register, days = Register(city.catalogue), city.settings.keep_checked_days
+    for submission in register.long_over(days):
+        try:
+            with staging.claimed(city.pool, submission, wait=False):
+                register.give_up_further(submission, days)
+        except ConflictError as error:  # it is checked again just now
+            _LOG.info("findings of submission %s are not given up: %s", submission, error)
+
+
 def clear_broken_off(city: City) -> None:
     """Clear what was withdrawn amid its check and is cleared by nobody: the worker that was at it was killed."""
     register = Register(city.catalogue)

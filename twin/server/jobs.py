@@ -15,7 +15,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from psycopg.conninfo import make_conninfo
 
 from twin.server.assets import build_asset, is_edit, is_surely_edit
-from twin.server.checks import clear_broken_off, give_back_resting, run_check, sweep_work, wanted_checks
+from twin.server.checks import clear_broken_off, give_back_resting, give_up_further_findings, run_check, sweep_work, wanted_checks
 from twin.server.city import City, Progress
 from twin.server.exports import sweep_exports
 from twin.server.kept_files import sweep_kept
@@ -70,6 +70,7 @@ def make_queue(city: City, progress: Progress) -> procrastinate.App:
     @queue.task(name="tidy", queue=CHECKS)
     def tidy(timestamp: int) -> None:  # noqa: ARG001 - likewise
         give_back_resting(city)
+        give_up_further_findings(city)
         sweep_work(city.settings)
         sweep_kept(city)
         sweep_jobs(city)

@@ -54,7 +54,7 @@ class Publishing:
             self._turns.release()
 
     def withdraw(self, submission: uuid.UUID, by: Token) -> Submission:
-        """Give a submission up and return it; one that is withdrawn already is returned as it is. ConflictError when it is published.
+        """Give a submission up and return it; one that is withdrawn already is returned as it is. ConflictError ``ended`` when published.
 
         Where its check waits or is being made that is broken off; ForbiddenError ``not-yours`` when neither who submitted it nor a
         reviewer asks for that.
@@ -63,6 +63,9 @@ class Publishing:
         if found.check_wanted and by.name != found.actor and by.role != "reviewer":
             error = ForbiddenError("only who submitted it, or a reviewer, may break its check off", zh="仅提交人或复核人可中止检查")
             raise error.with_code("not-yours")
+        if found.state is SubmissionState.PUBLISHED:
+            over = ConflictError("the submission is published: it cannot be withdrawn", zh="该提交已发布，不能撤回")
+            raise over.with_code("ended")
         if found.state is not SubmissionState.WITHDRAWN and not self._register.break_off(submission):
             with staging.claimed(self._city.pool, submission, wait=False):
                 withdraw(self._city.catalogue, submission)

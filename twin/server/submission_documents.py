@@ -10,9 +10,10 @@ import orjson
 import shapely
 
 from ingest.changes import Change
-from ingest.register import WAITING, RuleCount, Submission
+from ingest.register import WAITING, Submission
 from ingest.reports.documents import finding_document, text_document
 from ingest.reports.report import places_in_degrees
+from ingest.rule_counts import RuleCount
 from ingest.waiver_book import KeptWaiver
 from ingest.waivers import can_be_waived
 from twin.crs import Operation
@@ -46,7 +47,13 @@ def submission(
     }
     if findings is not None:
         document["findings"] = {
-            rule: {"count": c.count, "waived": c.waived, "severity": c.severity.value, **_rule(rule, s, types)}
+            rule: {
+                "count": c.count,
+                "waived": c.waived,
+                "severity": c.severity.value,
+                "severities": {of.value: count for of, count in c.severities.items()},
+                **_rule(rule, s, types),
+            }
             for rule, c in findings.items()
         }
     return document

@@ -50,5 +50,7 @@ def fault_text(fault: Mapping[str, Any]) -> Text:
     """Return what one error of pydantic's (``type``, ``msg``, ``ctx``) says."""
     pattern, context = _ZH.get(str(fault["type"]), _OTHER), fault.get("ctx") or {}
     names = {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+    if "expected" in context:
+        context = {**context, "expected": str(context["expected"]).replace(" or ", "、").replace(", ", "、")}
     zh = pattern.format_map(context) if names <= set(context) else _OTHER
-    return Text(zh.replace(" or ", "、"), str(fault["msg"]))
+    return Text(zh, str(fault["msg"]))

@@ -25,4 +25,8 @@ VALUES (%(submission)s, %(part)s, %(rule)s, %(severity)s, %(waived)s, %(count)s)
 
 -- name: add_further_findings
 INSERT INTO catalog.finding_further (submission, part, number, rule, content)
-VALUES (%(submission)s, %(part)s, %(number)s, %(rule)s, %(content)s)
+SELECT %(submission)s, %(part)s, coalesce(max(number) + 1, 0), %(rule)s, %(content)s
+FROM catalog.finding_further WHERE submission = %(submission)s AND part = %(part)s
+
+-- name: further_bytes
+SELECT coalesce(sum(octet_length(content)), 0) FROM catalog.finding_further WHERE submission = %(submission)s

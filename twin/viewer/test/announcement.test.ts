@@ -37,6 +37,7 @@ describe("announcement", () => {
     expect(said({ proposals: [{ ...proposal, crs: "EPSG:4549" }] })).toEqual(["received", "已识别 1 个图层，请核对。"]);
     expect(said({ request, progress: step("读取文件") })).toEqual(["checking", "正在检查 读取文件"]);
     expect(said({ request, progress: { ...step("排队等待检查，前面还有 2 个"), waiting: true } })).toEqual(["checking", "排队等待检查，前面还有 2 个"]);
+    expect(said({ request, state: "rejected", result: { ...result, accepted: 200, rejected: 1000 } })[1]).toContain("读入 1,200 行，其中 1,000 行有错，整体拒收");
     expect(said({ request, state: "accepted", result })).toEqual(["checked", "读入 1,200 行，可发布 1,200，拒收 0 没有发现问题。"]);
     expect(said({ request, state: "published", result, commit: 7 })).toEqual(["over", "已发布为提交 7。打开着的三维场景会自动更新。"]);
     expect(said({ request, state: "published", result })).toEqual(["over", "与现有数据完全相同，没有可发布的变化。"]);

@@ -7,7 +7,7 @@ const BASE = "http://city.example/";
 const TITLE = { zh: "超出范围", en: "out of range" };
 
 function submission(id: string, more: object = {}): object {
-  return { id, state: "accepted", actor: "测绘院", received_at: "2026-11-21T06:00:00+00:00", files: [], proposals: [], request: { parts: [] }, progress: null, result: { read: 2, accepted: 1, rejected: 1, datasets: {} }, findings: { range: { count: 301, severity: "error", title: TITLE } }, problem: null, commit: null, ...more };
+  return { id, state: "accepted", actor: "测绘院", received_at: "2026-11-21T06:00:00+00:00", files: [], proposals: [], request: { parts: [] }, progress: null, result: { read: 2, accepted: 1, rejected: 1, datasets: {} }, findings: { range: { count: 301, severity: "error", severities: { error: 301 }, title: TITLE } }, problem: null, commit: null, ...more };
 }
 
 function finding(number: number): object {

@@ -47,11 +47,12 @@ const submissionJson = {
 describe("parseSubmission", () => {
   it("reads what was handed in, and puts the gravest findings first", () => {
     const findings = {
-      unique: { count: 9, severity: "warning", title: { zh: "重复", en: "duplicates" } },
-      range: { count: 2, severity: "error", title: { zh: "超出范围", en: "out of range" } },
+      unique: { count: 9, severity: "warning", severities: { warning: 9 }, title: { zh: "重复", en: "duplicates" } },
+      range: { count: 2, severity: "error", severities: { warning: 1, error: 1 }, title: { zh: "超出范围", en: "out of range" } },
     };
     const submission = parseSubmission({ ...submissionJson, findings, progress: { step: { zh: "读取", en: "reading" }, done: 5, total: null } });
     expect(submission.findings.map(({ rule }) => rule)).toEqual(["range", "unique"]);
+    expect(submission.findings[0]?.severities, "one row is rejected, of the other is only warned").toEqual([["error", 1], ["warning", 1]]);
     expect(isChecking(submission)).toBe(true);
     expect(isOver(submission)).toBe(false);
     expect(isOver(parseSubmission({ ...submissionJson, state: "published" }))).toBe(true);

@@ -25,10 +25,10 @@ export function stageOf(submission: Submission | null): Stage {
   return submission.result === null && submission.request === null ? "received" : "checked";
 }
 
-/** Returns what a check counted, in words. */
-export function countsOf({ read, accepted, rejected }: CheckResult, say: SayUpload): string {
+/** Returns what a check counted, in words; of files that are refused as a whole no row can be published. */
+export function countsOf({ read, accepted, rejected }: CheckResult, isRefused: boolean, say: SayUpload): string {
   const [asRead, asAccepted, asRejected] = [read, accepted, rejected].map((count) => count.toLocaleString("en"));
-  return say("read_accepted_rejected", { read: asRead ?? "", accepted: asAccepted ?? "", rejected: asRejected ?? "" });
+  return say(isRefused ? "read_rejected_whole" : "read_accepted_rejected", { read: asRead ?? "", accepted: asAccepted ?? "", rejected: asRejected ?? "" });
 }
 
 /** Returns how an ended submission ended, in words. */
@@ -51,7 +51,7 @@ export function announcement(submission: Submission | null, draft: Draft | null,
       if (submission.progress?.isWaiting === true) return inLanguage(submission.progress.step, language);
       return submission.progress === null ? "" : `${say("checking")} ${inLanguage(submission.progress.step, language)}`;
     case "checked":
-      return submission.result === null ? "" : [countsOf(submission.result, say), ...(submission.findings.length === 0 ? [say("findings_none")] : [])].join(" ");
+      return submission.result === null ? "" : [countsOf(submission.result, submission.state === "rejected", say), ...(submission.findings.length === 0 ? [say("findings_none")] : [])].join(" ");
     case "over":
       return endOf(submission, say);
     default: {

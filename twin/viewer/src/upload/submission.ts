@@ -72,7 +72,10 @@ export interface RuleSummary {
   readonly count: number;
   /** So many of them a reviewer let pass. */
   readonly waived: number;
+  /** The gravest there is. */
   readonly severity: Severity;
+  /** How many there are of each severity, the gravest first: a rule may reject some rows and only warn of others. */
+  readonly severities: readonly (readonly [Severity, number])[];
   readonly title: Text;
   /** What is wrong and what to do about it. */
   readonly advice: Text | null;
@@ -192,11 +195,13 @@ function readResult(reader: Reader): CheckResult {
 function readFindings(reader: Reader): RuleSummary[] {
   const rules = reader.entries().map(([rule, value]): RuleSummary => {
     const summary = Reader.of(value, `findings.${rule}`);
+    const counted = summary.object("severities");
     return {
       rule,
       count: summary.number("count"),
       waived: summary.optional("waived", (k) => summary.number(k)) ?? 0,
       severity: summary.string("severity") as Severity,
+      severities: SEVERITIES.flatMap((severity) => counted.optional(severity, (k) => [[severity, counted.number(k)] as const]) ?? []),
       title: optionalText(summary, "title") ?? { zh: rule, en: rule },
       advice: optionalText(summary, "advice"),
       source: optionalText(summary, "source"),

@@ -115,7 +115,7 @@ function remarks(finding: Finding, { say, waivers }: FindingsView): HTMLElement[
   ];
 }
 
-function findingRow(finding: Finding, index: number, view: FindingsView, actions: FindingsActions, ticks: Ticks | null): HTMLElement {
+function findingRow(finding: Finding, index: number, isMixed: boolean, view: FindingsView, actions: FindingsActions, ticks: Ticks | null): HTMLElement {
   const { language, say } = view;
   const label = `${say("locate")} ${finding.row ?? finding.key ?? ""}`;
   const place = finding.place === null ? null : iconButton("target", label, () => { actions.locate(index); });
@@ -126,7 +126,7 @@ function findingRow(finding: Finding, index: number, view: FindingsView, actions
     h("td", { class: "number" }, finding.row === null ? "" : String(finding.row)),
     view.hasSeveralLayers ? h("td", { title: finding.file }, layerName(finding)) : null,
     h("td", {}, finding.key ?? ""),
-    h("td", {}, inLanguage(finding.message, language), ...remarks(finding, view)),
+    h("td", {}, isMixed ? h("span", { class: `severity severity-${finding.severity}` }, say(`severity_${finding.severity}`)) : null, inLanguage(finding.message, language), ...remarks(finding, view)),
     h("td", {}, place),
   );
   row.dataset["text"] = `${row.textContent} ${finding.layer} ${finding.file}`.toLowerCase();
@@ -141,7 +141,7 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
   const form = canWaive ? waiveForm(rule, view.resultKey, say, (reason, isWhole) => { actions.waive(rule.rule, reason, isWhole ? null : (ticks?.ticked() ?? [])); }) : null;
   const ticks = form === null ? null : new Ticks(view, form);
   const all = ticks === null ? null : h("th", { scope: "col" }, ticks.all());
-  const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, view, actions, ticks)));
+  const body = h("tbody", {}, ...rows.map((finding, index) => findingRow(finding, index, rule.severities.length > 1, view, actions, ticks)));
   const shown = roving(body, rule.rule);
   const filter = h("input", {
     type: "text",
@@ -170,12 +170,17 @@ function rowsTable(rule: RuleSummary, view: FindingsView, actions: FindingsActio
   );
 }
 
+/** Returns how grave the findings of a rule are, and how many are so where they differ. */
+function severityMarks({ severities }: RuleSummary, say: SayUpload): HTMLElement[] {
+  return severities.map(([severity, count]) => h("span", { class: `severity severity-${severity}` }, severities.length === 1 ? say(`severity_${severity}`) : `${say(`short_${severity}`)} ${count.toLocaleString("en")}`));
+}
+
 function ruleEntry(rule: RuleSummary, view: FindingsView, actions: FindingsActions): HTMLElement {
   const isOpen = rule.rule === view.openRule;
   const head = h(
     "button",
     { type: "button", class: "rule-head", "aria-expanded": String(isOpen), onclick: () => { actions.open(isOpen ? null : rule.rule); } },
-    h("span", { class: `severity severity-${rule.severity}` }, view.say(`severity_${rule.severity}`)),
+    ...severityMarks(rule, view.say),
     h("span", { class: "rule-title" }, inLanguage(rule.title, view.language), h("span", { class: "rule-id" }, rule.rule)),
     rule.waived === 0 ? null : h("span", { class: "waived" }, view.say("waived_count", { count: rule.waived })),
     h("span", { class: "count" }, rule.count.toLocaleString("en")),
@@ -185,7 +190,7 @@ function ruleEntry(rule: RuleSummary, view: FindingsView, actions: FindingsActio
 
 /** Returns the ticks by which severities are shown, here and on the map; null where there is one only. */
 function severityTicks({ rules, hidden, say }: FindingsView, actions: FindingsActions): HTMLElement | null {
-  const present = SEVERITIES.filter((severity) => rules.some((rule) => rule.severity === severity));
+  const present = SEVERITIES.filter((severity) => rules.some(({ severities }) => severities.some(([of]) => of === severity)));
   if (present.length < 2) return null;
   const ticks = present.map((severity) => {
     const box = h("input", { type: "checkbox", checked: !hidden.has(severity), onchange: () => { actions.show(severity, box.checked); } });
@@ -210,9 +215,9 @@ function problemText({ code, detail }: ProblemText, language: Language, say: Say
 export function findingsStep(view: FindingsView, actions: FindingsActions): HTMLElement {
   const { result, rules, say, isOver, isRejected, problem, language, hidden, waivers, canWaive } = view;
   const refused = problem === null ? null : failure(problemText(problem, language, say));
-  const counts = h("p", { class: "counts" }, countsOf(result, say));
+  const counts = h("p", { class: "counts" }, countsOf(result, isRejected, say));
   if (rules.length === 0) return step(3, say("step_findings"), counts, refused, h("p", { class: "good" }, say("findings_none")), reportLinks(view));
-  const list = h("ul", { class: "rules" }, ...rules.filter(({ severity }) => !hidden.has(severity)).map((rule) => ruleEntry(rule, view, actions)));
+  const list = h("ul", { class: "rules" }, ...rules.filter(({ severities }) => severities.some(([of]) => !hidden.has(of))).map((rule) => ruleEntry(rule, view, actions)));
   const hint = result.rejected > 0 && !isOver ? h("p", { class: "hint" }, say(isRejected ? "next_refused" : "next_fix")) : null;
   const titles = new Map(rules.map(({ rule, title }) => [rule, inLanguage(title, language)]));
   const passed = waiversList(waivers.waivers, titles, say, canWaive ? actions.withdrawWaiver : null);
