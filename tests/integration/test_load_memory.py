@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import laspy
 import numpy as np
 import pyogrio.raw
 import pytest
@@ -155,6 +156,28 @@ def test_nodes_of_an_osm_extract_take_no_memory(tmp_path: Path) -> None:
     """Of 150,000 buildings with numbers far apart GDAL keeps 300 MB for places of nodes, which were memory."""
     path = write_buildings(tmp_path / "a.osm.pbf", 150_000, origin_deg=(30, 119))
     assert peaks_of(path, (None, "building", "b")).whole_mib < _MOST_MIB
+
+
+@pytest.mark.slow
+def test_a_laser_scan_in_a_zip_is_handed_on_piece_by_piece(tmp_path: Path) -> None:
+    """Of 20 million points, 400 MB unpacked: a scan in a ZIP was held as its bytes."""
+    path = write_scan(20_000_000, tmp_path / "scan.las")
+    with zipfile.ZipFile(tmp_path / "scan.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.write(path, path.name)
+    assert peaks_of(tmp_path / "scan.zip", (None, "point_cloud", "p"), crs=f"EPSG:{SRID}").whole_mib < _MOST_MIB
+
+
+def write_scan(points: int, path: Path) -> Path:
+    """Write a sloping surface of points, 0.2 m apart in rows of 5,000, a million at a time."""
+    header = laspy.LasHeader(point_format=0, version="1.2")
+    header.scales, header.offsets = np.full(3, 0.001), np.array([490_000.0, 3_510_000.0, 0.0])
+    with laspy.open(path, mode="w", header=header) as writer:
+        for first in range(0, points, 1_000_000):
+            row, along = np.divmod(np.arange(first, min(points, first + 1_000_000)), 5_000)
+            record = laspy.ScaleAwarePointRecord.zeros(len(row), header=header)
+            record.x, record.y, record.z = 490_000 + along * 0.2, 3_510_000 + row * 0.2, 5 + np.sin(along / 300) + row / 1_000
+            writer.write_points(record)
+    return path
 
 
 def write_mif(buildings: Buildings, path: Path) -> None:
