@@ -170,6 +170,20 @@ def test_faces_of_a_large_shell_are_held_against_each_other_as_far_as_it_has_loo
     assert [f.code for f in validity_faults([large])] == [UNFINISHED]
 
 
+def outline(count: int, spike: float) -> Faces:
+    """A ring around a place, of which every other corner is farther out by a share."""
+    turns = np.arange(count) * 2 * np.pi / count
+    out = 500 * (1 + spike * (np.arange(count) % 2))
+    ring = [(float(x), float(y), 0.0) for x, y in zip(out * np.cos(turns), out * np.sin(turns), strict=True)]
+    return body_of([[(ring, [[list(range(count))]])]], closed=False)
+
+
+def test_a_ring_whose_edges_nearly_all_lie_beside_each_other_is_told_and_a_long_one_as_they_are_drawn_is_looked_at() -> None:
+    tangled = outline(20_000, 0.9)
+    assert [(fault.body, fault.code, fault.face) for fault in validity_faults([CROSSED, tangled])] == [(0, 601, None), (1, UNFINISHED, 0)]
+    assert validity_faults([outline(2_000, 0.9), outline(40_000, 0.0005)]) == []
+
+
 def test_a_file_of_bodies_that_interlock_is_looked_at_as_far_as_it_has_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes first is looked at to the end; a building after the last ones is told as ever, as it takes little."""
     waves = [wave(k) for k in range(6)]

@@ -15,7 +15,7 @@ from ingest.checks.solids.hulls import Hull, hulls_of
 from ingest.checks.solids.looks import UNFINISHED, Looks, LooksOfFile, LooksSpentError
 from ingest.checks.solids.planes import Planes, planes_of
 from ingest.checks.solids.polygons import plainly_sound, ring_faults
-from ingest.checks.solids.rings import is_convex, same_points, self_intersections, too_few_points
+from ingest.checks.solids.rings import is_convex, same_points, self_intersections, tangled, too_few_points
 from ingest.checks.solids.self_crossing import crossing_faces
 from ingest.checks.solids.shells import shell_faults, signed_volumes_m3, sound_shells, weld
 from ingest.checks.solids.shells_of_solid import shell_faults_of_solid
@@ -114,6 +114,9 @@ class _Validity:
             worst = where.start + int(np.abs(planes.height[where]).argmax())
             self._face_fault(_FAR, int(face), b.xyz[b.corner[worst]], float(planes.deviation_m[face]))
         doubtful = np.flatnonzero((sound & self._doubtful_face)[face_of_ring] & ~(convex & exterior))
+        for ring in (open_rings := tangled(b, planes, doubtful)).tolist():
+            self._face_fault(UNFINISHED, int(face_of_ring[ring]), b.xyz[b.corner[b.ring_start[ring]]])
+        doubtful = doubtful[~np.isin(doubtful, open_rings)]
         for ring, place in self_intersections(b, planes, doubtful):
             self._face_fault(104, int(face_of_ring[ring]), place)
         several = np.flatnonzero(sound & self._doubtful_face & (np.diff(b.face_start) > 1))
