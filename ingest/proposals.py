@@ -73,7 +73,7 @@ _OF_READERS: Mapping[str, frozenset[str]] = {
 }
 """Columns that every layer of a format has."""
 _LEAST_COLUMNS = 3
-"""A name beside two coordinates is a field of most types: fewer columns than these say less."""
+"""A name beside two coordinates, or a GlobalID alone, is a field of most types: fewer columns than these say less."""
 _CASS: Mapping[str, float] = {"high": 0.9, "low": 0.5}
 """How much a CASS code says, by how sure its meaning is."""
 _WORTH_NAMING = 0.2
@@ -237,8 +237,7 @@ def _guess(feature_type: FeatureType, layer: LayerInfo, file: str, file_format: 
     fed = {e.value for e in taken}
     nothing_said = _BOOKKEEPING | (_PLACING if file_format in TABLES else {normalised(c) for c in _OF_READERS.get(file_format, ())})
     telling = len(layer.columns) - len({c for c in layer.columns if normalised(c) in nothing_said} - {e.subject for e in taken})
-    least = max(telling, min(len(layer.columns), _LEAST_COLUMNS))
-    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / least if least else 0.0
+    columns = _BY_COLUMNS * sum(e.confidence for e in taken) / max(telling, _LEAST_COLUMNS)
     if not set(feature_type.natural_key) <= fed or not {f.name for f in feature_type.fields if f.required} <= fed:
         columns *= _WITHOUT_KEY
     by_columns = Text("", "")

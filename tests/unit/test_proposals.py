@@ -18,6 +18,7 @@ from ingest.protocol import FileInfo, LayerInfo, ReadRequest
 from ingest.readers.choice import choose_reader
 from ingest.understanding.area import deployment_area
 from ingest.understanding.defined import told_by_file
+from ingest.understanding.evidence import LIKELY
 from ingest.understanding.layer import Surroundings
 from ingest.understanding.sample import ColumnSample, LayerSample
 from twin.crs import CrsError
@@ -61,6 +62,13 @@ def test_columns_tell_where_the_name_says_nothing() -> None:
     assert best.mapping == {"建筑编号": "building_id", "建筑高度": "height_m", "地上层数": "floors_above"}
     assert best.confidence < layer("建筑物", "建筑编号", "建筑高度", "地上层数", "备注").guesses[0].confidence
     assert "备注" not in best.mapping
+
+
+@pytest.mark.parametrize("columns", [("GlobalID",), ("NAME",), ("名称", "备注")])
+def test_a_layer_of_one_column_of_any_type_is_not_known_by_it(columns: tuple[str, ...]) -> None:
+    """The boundary of Cambridge (one column, GlobalID) was a room at 84 %."""
+    assert all(guess.confidence < LIKELY for guess in layer("图层1", *columns).guesses)
+    assert layer("房间", *columns).guesses[0].feature_type == "space"
 
 
 def test_columns_of_coordinates_and_of_the_survey_take_nothing_from_what_a_table_is() -> None:
