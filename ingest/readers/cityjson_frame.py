@@ -13,6 +13,7 @@ import orjson
 
 from ingest.refusals import rejected, unsupported
 from twin.errors import TwinError
+from twin.exact_json import as_spelled, json_value
 
 Json = Mapping[str, Any]
 """A parsed JSON object; what is in it is looked at where it is used."""
@@ -90,7 +91,7 @@ def read_frame(document: Json) -> Frame:
         translate=translate,
         templates=templates,
         template_vertices=template_vertices,
-        header=orjson.dumps(header, option=orjson.OPT_SORT_KEYS),
+        header=as_spelled(header, orjson.OPT_SORT_KEYS),
         template_appearance=appearance if isinstance(appearance, dict) else None,
     )
 
@@ -180,10 +181,10 @@ _NO_MEMORY = "Not enough memory"
 
 
 def parsed(text: bytes | memoryview) -> Json:
-    """Return a JSON object; RejectedError ``cityjson-invalid`` when the text is none, MemoryError when it does not fit."""
+    """Return a JSON object, by `json_value`; RejectedError ``cityjson-invalid`` when the text is none, MemoryError when it does not fit."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        value = json_value(text)
+    except ValueError as error:
         if _NO_MEMORY in str(error):
             raise MemoryError(str(error)) from error
         raise invalid(str(error), str(error)) from error
@@ -203,7 +204,7 @@ def too_large(size: int) -> TwinError:
 
 def invalid(en: str, zh: str) -> TwinError:
     """Return the error of a file that is not CityJSON as its version has it."""
-    return rejected("cityjson-invalid", f"The file is not valid CityJSON: {en}.", f"文件不是有效的 CityJSON:{zh}。")
+    return rejected("cityjson-invalid", f"The file is not valid CityJSON: {en}.", f"文件不是有效的 CityJSON：{zh}。")
 
 
 def names(objects: Sequence[str]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from ingest.readers.cityjson_frame import Frame, Json, Vertices, invalid, parsed, positions_of
 from ingest.readers.cityjson_numbers import Places, renumbered
 from ingest.readers.source import Fault
-from twin.errors import TwinError
+from twin.errors import Text, TwinError
+from twin.exact_json import as_spelled
 
 INTERIOR = frozenset(
     {"BuildingRoom", "BuildingStorey", "BuildingUnit", "BuildingFurniture", "BridgeRoom", "BridgeFurniture", "TunnelHollowSpace"}
@@ -67,11 +67,19 @@ def line_scope(line: bytes, frame: Frame) -> Scope | Fault:
     try:
         content = parsed(line)
         if content.get("type") != "CityJSONFeature":
-            raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}")
+            raise invalid(f'"type" is {content.get("type")!r}', f"“type”为 {content.get('type')!r}，应为“CityJSONFeature”")
         vertices: npt.NDArray[np.int64] = np.rint(positions_of(content.get("vertices"))).astype(np.int64)
         return scope_of(content, vertices, frame.placed(vertices), line)
     except TwinError as error:
-        return Fault(0, "structure", error.text)
+        return Fault(0, "structure", _of_line(error.text))
+
+
+def _of_line(text: Text) -> Text:
+    """Return what is wrong with a file of one line as said of that line."""
+    return Text(
+        zh=text.zh.replace("文件不是有效的 CityJSON：", "本行不是有效的 CityJSONFeature：", 1),
+        en=text.en.replace("The file is not valid CityJSON: ", "The line is no valid CityJSONFeature: ", 1),
+    )
 
 
 def features_in(scope: Scope, types: frozenset[str]) -> Iterator[CityFeature]:
@@ -116,4 +124,4 @@ def document_of(feature: CityFeature) -> bytes | None:
     }
     if scope.appearance is not None and (appearance := places.appearance(scope.appearance)):
         document["appearance"] = appearance
-    return orjson.dumps(document)
+    return as_spelled(document)

@@ -37,6 +37,7 @@ from ingest.readers.line_blocks import Lines, TextRoom, blocks
 from ingest.readers.pictures import Pictures
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from twin.errors import Text, TwinError
+from twin.exact_json import json_value
 from twin.model import GeometryType
 
 _FIRST_LINES, _BATCH_LINES = 125, 600
@@ -268,7 +269,7 @@ class CitySequenceLayer:
                 if make.attributes >= 0:
                     assure_utf8(cut, first + make.attributes)
                 return _Planned(_row(make.properties_of(line_seen.identifier), line), make.plan, _place(first, make.attributes))
-            content = orjson.loads(skeleton)
+            content = json_value(skeleton)
             scope = _without_places(content, line)
             features = list(features_in(scope, self.types))
             if len(features) != 1 or len(features[0].members) != len(scope.objects) or has_too_deep_attributes(features[0]):
@@ -340,7 +341,7 @@ def _sketches(lines: Lines, cut: CutLines, frame: Frame) -> Iterator[Scope | Fau
         if key in known:
             continue
         try:
-            content = orjson.loads(skeleton)
+            content = json_value(skeleton)
             yield _without_places(_with_attributes(content, cut, int(first)), line)
         except (TwinError, ValueError, LookupError, AttributeError, TypeError):
             yield line_scope(line, frame)

@@ -5,7 +5,6 @@ Not through GDAL: its driver passes over features it does not understand, and ev
 
 from __future__ import annotations
 
-import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from ingest.readers.mapped_text import ReadThrough, mapped
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
+from twin.exact_json import json_value, lenient_json
 
 GEOMETRY_TYPES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"})
 _CRS84_NAMES = re.compile(r"crs:?84$", re.IGNORECASE)
@@ -127,6 +127,11 @@ def _single(text: memoryview) -> tuple[Spans, Json]:
         }
     if kind == "FeatureCollection":
         raise _invalid('the member "features" is not an array', "成员“features”缺失或不是数组")
+    if kind == "CityJSONExtension":
+        raise _invalid(
+            "it is the definition of a CityJSON extension, without data: hand in the CityJSON itself",
+            "这是 CityJSON 扩展的定义，不含数据；请提交 CityJSON 数据文件",
+        )
     if kind is None and "root" in content and "asset" in content:
         raise rejected(
             "missing-member",
@@ -171,7 +176,7 @@ def _parsed(text: memoryview, spans: Spans, first: int, last: int) -> tuple[list
     if first == last:
         return [], ()
     try:
-        values = orjson.loads(b"[" + bytes(text[int(spans.starts[first]) : int(spans.ends[last - 1])]) + b"]")
+        values = json_value(b"[" + bytes(text[int(spans.starts[first]) : int(spans.ends[last - 1])]) + b"]")
     except orjson.JSONDecodeError:
         values = [_lenient(bytes(text[int(spans.starts[i]) : int(spans.ends[i])]), i) for i in range(first, last)]
     if len(values) != last - first:
@@ -191,9 +196,9 @@ def _parsed(text: memoryview, spans: Spans, first: int, last: int) -> tuple[list
 
 
 def _lenient(text: bytes, index: int) -> object:
-    """Return one feature by Python's reader, which takes NaN and Infinity: the finite check names them later."""
+    """Return one feature in which NaN and Infinity may stand: the finite check names them later."""
     try:
-        return json.loads(text)
+        return lenient_json(text)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"feature {index + 1}: {error}", f"第 {index + 1} 个要素：{error}") from error
 

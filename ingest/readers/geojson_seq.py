@@ -5,7 +5,6 @@ Every record is a row; one that is no Feature is a fault of its row, and the nex
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 
@@ -18,6 +17,7 @@ from ingest.readers.mapped_text import MappedText, ReadThrough
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text
+from twin.exact_json import json_value, lenient_json
 
 _RS, _LF = b"\x1e", b"\n"
 _BOM = b"\xef\xbb\xbf"
@@ -126,6 +126,6 @@ def _features(records: list[bytes]) -> tuple[list[Json], tuple[Fault, ...]]:
 def _parsed(record: bytes) -> object:
     """Return a record's value; NaN and Infinity are taken here: the finite check names them later."""
     try:
-        return orjson.loads(record)
+        return json_value(record)
     except orjson.JSONDecodeError:
-        return json.loads(record)
+        return lenient_json(record)

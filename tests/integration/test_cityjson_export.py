@@ -172,6 +172,31 @@ def test_templates_and_their_instances_stay(database_url: str, open_folder: Path
     assert _objects(exported) == _objects(source)
 
 
+@pytest.mark.parametrize("is_sequence", [False, True])
+def test_integers_beyond_64_bits_leave_as_they_came(city: City, tmp_path: Path, is_sequence: bool) -> None:
+    """Of parcels that are told apart by 28 digits exports made one number, a double."""
+    long, corners = 3205010000000000000000000001, [[0, 0, 0], [10_000, 0, 0], [10_000, 10_000, 0], [0, 10_000, 0]]
+    building: dict[str, Any] = {"type": "Building", "attributes": {"own_number": long, "numbers": [-long, 2**64 - 1, 0.5]}}
+    building["geometry"] = [{"type": "MultiSurface", "lod": "0", "boundaries": [[[0, 1, 2, 3]]]}]
+    head: dict[str, Any] = {
+        "type": "CityJSON",
+        "version": "2.0",
+        "transform": {"scale": [0.001] * 3, "translate": [92000.0, 437000.0, 0.0]},
+    }
+    head["metadata"] = {"referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/28992"}
+    objects = {"CityObjects": {"B1": building}, "vertices": corners}
+    path = tmp_path / ("one.city.jsonl" if is_sequence else "one.city.json")
+    lines = (
+        [head | {"CityObjects": {}, "vertices": []}, {"type": "CityJSONFeature", "id": "B1", **objects}]
+        if is_sequence
+        else [head | objects]
+    )
+    path.write_text("\n".join(map(json.dumps, lines)))
+    load(city, request(path, (None, "building", "things")))
+    for form in ("cityjson", "cityjsonseq"):
+        assert _objects(_document(_exported(city, form)))["B1"]["attributes"] == building["attributes"]
+
+
 @pytest.fixture
 def city(database_url: str, open_folder: Path) -> Iterator[City]:
     with opened_city(database_url, open_folder / "city", 28992) as opened:

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import psycopg
 import shapely
 
 from twin.crs import OutputCrs
 from twin.db import Connection, translated
 from twin.errors import NotFoundError
+from twin.exact_json import json_value
 from twin.heights import vertical_model
 from twin.model import Principal
 from twin.packed_documents import unpacked
@@ -141,7 +141,7 @@ def _as_it_came(content: bytes, frame: SourceFrame, target: Target) -> writing.F
     """Return a source's own feature in the file's transform, None where it is of another reference system."""
     if not target.takes(frame):
         return None
-    feature = upgraded(orjson.loads(unpacked(content)), str(frame.header.get("version")))
+    feature = upgraded(json_value(unpacked(content)), str(frame.header.get("version")))
     vertices = np.array(feature["vertices"], dtype=np.float64).reshape(-1, 3)
     same = target.from_source(frame, np.rint(vertices).astype(np.int64))
     return {**feature, "vertices": same.tolist()}

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from ingest.readers.cityjson_frame import read_frame
 from twin.crs import OutputCrs, SourceTransform, StorageCrs, parse_crs, to_storage
 from twin.errors import TwinError
+from twin.exact_json import json_value
 from twin.heights import VerticalModel
 from twin.server.cityjson.upgrade import with_lod_as_text
 
@@ -41,7 +41,7 @@ class SourceFrame:
     def of(row: Sequence[Any]) -> SourceFrame:
         """Return the frame of a row of :func:`twin.query.representations.source_headers_statement`."""
         digest, crs, text, _ = row
-        header = orjson.loads(text)
+        header = json_value(text.encode())
         frame = read_frame({"type": "CityJSON", **header})
         return SourceFrame(digest, crs, header, frame.scale, frame.translate)
 

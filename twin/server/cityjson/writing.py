@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ingest.readers.cityjson_numbers import Numbers, renumbered
+from twin.exact_json import as_spelled
 
 Feature = Mapping[str, Any]
 """A CityJSONFeature in the file's transform."""
@@ -17,9 +18,9 @@ _SPOOLED_BYTES = 32 << 20
 
 def sequence(header: Mapping[str, Any], features: Iterable[Feature]) -> Iterator[bytes]:
     """Yield a CityJSONSeq: the first line says what holds for all, each further line is one feature."""
-    yield orjson.dumps({"type": "CityJSON", **header, "CityObjects": {}, "vertices": []}, option=orjson.OPT_APPEND_NEWLINE)
+    yield as_spelled({"type": "CityJSON", **header, "CityObjects": {}, "vertices": []}, orjson.OPT_APPEND_NEWLINE)
     for feature in features:
-        yield orjson.dumps(feature, option=orjson.OPT_APPEND_NEWLINE)
+        yield as_spelled(feature, orjson.OPT_APPEND_NEWLINE)
 
 
 def document(header: Mapping[str, Any], features: Iterable[Feature]) -> Iterator[bytes]:
@@ -27,14 +28,14 @@ def document(header: Mapping[str, Any], features: Iterable[Feature]) -> Iterator
     pool = _Appearance(header.get("appearance") or {})
     rest = {k: v for k, v in header.items() if k != "appearance"}
     with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as vertices:
-        yield orjson.dumps({"type": "CityJSON", **rest})[:-1] + b',"CityObjects":{'
+        yield as_spelled({"type": "CityJSON", **rest})[:-1] + b',"CityObjects":{'
         count = 0
         first = True
         for feature in features:
             numbers = pool.numbers(feature.get("appearance") or {}, count)
             objects = {name: renumbered(o, numbers) for name, o in feature["CityObjects"].items()}
             if objects:
-                yield (b"" if first else b",") + orjson.dumps(objects)[1:-1]
+                yield (b"" if first else b",") + as_spelled(objects)[1:-1]
                 first = False
             if feature["vertices"]:
                 vertices.write((b"," if count else b"") + orjson.dumps(feature["vertices"])[1:-1])
@@ -44,7 +45,7 @@ def document(header: Mapping[str, Any], features: Iterable[Feature]) -> Iterator
         while piece := vertices.read(1 << 20):
             yield piece
         appearance = pool.content()
-        yield b"]" + (b',"appearance":' + orjson.dumps(appearance) if appearance else b"") + b"}\n"
+        yield b"]" + (b',"appearance":' + as_spelled(appearance) if appearance else b"") + b"}\n"
 
 
 class _Appearance:
@@ -54,7 +55,7 @@ class _Appearance:
         self._themes = {k: v for k, v in first.items() if k.startswith("default-theme")}
         self._lists: dict[str, list[Any]] = {name: list(first.get(name) or []) for name in ("materials", "textures", "vertices-texture")}
         self._known: dict[str, dict[bytes, int]] = {
-            name: {orjson.dumps(value): i for i, value in enumerate(self._lists[name])} for name in ("materials", "textures")
+            name: {as_spelled(value): i for i, value in enumerate(self._lists[name])} for name in ("materials", "textures")
         }
 
     def numbers(self, own: Mapping[str, Any], vertices_before: int) -> Numbers:
@@ -78,7 +79,7 @@ class _Appearance:
 
     def _place(self, name: str, value: object) -> int:
         known = self._known[name]
-        place = known.setdefault(orjson.dumps(value), len(self._lists[name]))
+        place = known.setdefault(as_spelled(value), len(self._lists[name]))
         if place == len(self._lists[name]):
             self._lists[name].append(value)
         return place
