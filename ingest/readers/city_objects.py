@@ -14,6 +14,7 @@ import pyarrow as pa
 from ingest.names import normalised
 from ingest.protocol import LayerInfo, Limits, PartRequest
 from ingest.readers.cityjson_faces import FacesBuilder, Shape, faces_by_lod, shapes_of
+from ingest.readers.cityjson_faults import geometry_fault
 from ingest.readers.cityjson_footprints import reference_geometry
 from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
@@ -122,12 +123,8 @@ class CityObjectLayer:
             return FeatureRow(properties_of(feature), None, (), None, Fault(0, "structure", _too_deep(feature)))
         try:
             return self._read(feature)
-        except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError) as error:
-            reason = f"{type(error).__name__}: {error}"[:200]
-            text = Text(
-                zh=f"{feature.id[:100]}：几何不合 CityJSON 规范（{reason}）", en=f"{feature.id[:100]}: not as CityJSON has it ({reason})"
-            )
-            return FeatureRow(properties_of(feature), None, (), None, Fault(0, "structure", text))
+        except (TypeError, ValueError, LookupError, OverflowError, AttributeError, RecursionError):
+            return FeatureRow(properties_of(feature), None, (), None, Fault(0, "structure", geometry_fault(feature, self.frame)))
 
     def _read(self, feature: CityFeature) -> FeatureRow:
         vertices = feature.scope.placed

@@ -158,7 +158,10 @@ class CityJson:
             raise too_large(len(self._text)) from error
         ReadThrough(self._text).passed(len(self._text))
         if content.get("type") == "CityJSONFeature":
-            raise invalid("a CityJSONFeature stands alone, without its first line", "只有 CityJSONFeature，缺少首行 CityJSON 对象")
+            raise invalid(
+                "a CityJSONFeature stands alone; put the line with the CityJSON object, its transform and reference system before it",
+                "只有 CityJSONFeature；请在其前补上首行 CityJSON 对象（含 transform 和坐标系）",
+            )
         read_frame(content)  # what is wrong with the frame is said before anything about vertices
         content, vertices = with_integers(content)
         frame = read_frame(content)
