@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,25 @@ import numpy.typing as npt
 from ingest.readers.citygml_stream import HREF, Element
 
 _DEFAULT_THEME = "default"
+_MOST_THEMES = 64
+"""Of one ring: they are gone through one by one."""
 Places = npt.NDArray[np.float64]
 Ring = Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class RingTexture:
-    """What one ring shows in one theme: a texture by number, and where in it its corners lie, (n, 2), the first again at the end."""
+class RingTexture(NamedTuple):
+    """What one ring shows in one theme; a city has millions, so it is of few bytes."""
 
+    theme: str
     texture: int
-    places: Places
+    """By number."""
+    packed: bytes
+    """Its `places`: of an array the head is more than these."""
+
+    @property
+    def places(self) -> Places:
+        """Where in the texture its corners lie, (n, 2), the first again at the end."""
+        return np.frombuffer(self.packed, dtype=np.float64).reshape(-1, 2)
 
 
 @dataclass
@@ -34,7 +43,8 @@ class Appearances:
 
     textures: list[dict[str, str]] = field(default_factory=list)
     """As CityJSON has them."""
-    rings: dict[str, dict[str, RingTexture]] = field(default_factory=dict)
+    rings: dict[str, tuple[RingTexture, ...]] = field(default_factory=dict)
+    """One of each theme."""
     unread: int = 0
     """Textures that are of another kind, or say nothing of rings."""
 
@@ -61,7 +71,11 @@ class Appearances:
         if wrap := (texture.findtext("{*}wrapMode") or "").strip():
             said["wrapMode"] = wrap
         for ring, places in found:
-            self.rings.setdefault(ring, {})[theme] = RingTexture(len(self.textures), places)
+            before = tuple(t for t in self.rings.get(ring, ()) if t.theme != theme)
+            if len(before) >= _MOST_THEMES:
+                self.unread += 1
+                continue
+            self.rings[ring] = (*before, RingTexture(theme, len(self.textures), places.tobytes()))
         self.textures.append(said)
 
 
@@ -110,7 +124,7 @@ class ObjectTextures:
 
     def on(self, boundaries: Sequence[Any]) -> dict[str, Any]:
         """Return the member ``texture`` of a geometry with these boundaries; {} where nothing in it shows anything."""
-        shown = {theme for ring in _rings(boundaries) if (f := self.painted.get(tuple(ring))) for theme in self.known.rings[f[0]]}
+        shown = {theme for ring in _rings(boundaries) if (f := self.painted.get(tuple(ring))) for theme, *_ in self.known.rings[f[0]]}
         return {theme: {"values": self._values(boundaries, theme)} for theme in sorted(shown)}
 
     @property
@@ -124,7 +138,7 @@ class ObjectTextures:
         if not node or not isinstance(node[0], int):
             return [self._values(child, theme) for child in node]
         found = self.painted.get(tuple(node))
-        texture = None if found is None else self.known.rings[found[0]].get(theme)
+        texture = None if found is None else next((t for t in self.known.rings[found[0]] if t.theme == theme), None)
         if found is None or texture is None or len(texture.places) not in (len(node), len(node) + 1):
             return [None]
         places = texture.places[: len(node)]
