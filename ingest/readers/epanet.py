@@ -101,4 +101,5 @@ class _Model:
     @cached_property
     def _elevations(self) -> NamedNumbers:
         rows = self.sections.rows(_NODE_SECTIONS)
-        return NamedNumbers(((words[0], (scaled(number(words, 1), self.elevation_m),)) for _, _, words in rows), 1)
+        levels = ((words[0], (scaled(number(words, 1), self.elevation_m),)) for _, _, words in rows)
+        return NamedNumbers(levels, 1, beside=self.sections.places)

@@ -19,8 +19,8 @@ from ingest.protocol import FileInfo, LayerInfo, Limits, PartRequest
 from ingest.readers.encodings import detect
 from ingest.readers.layers import choose_layer
 from ingest.readers.mapped_text import MappedText, mapped
-from ingest.readers.model_sections import NamedNumbers, Row, SectionRows, text_lines
-from ingest.readers.packed_rows import PackedRows, Packing
+from ingest.readers.model_sections import NamedNumbers, Place, Row, SectionRows
+from ingest.readers.section_lines import ModelText, SectionLines, words_of
 from ingest.readers.source import Fault, SourceBatch, SourceLayer
 from ingest.refusals import rejected
 from twin.errors import Text
@@ -28,20 +28,17 @@ from twin.errors import Text
 NODES, LINKS = "nodes", "links"
 FOOT_M, INCH_MM = 0.3048, 25.4
 _SAMPLED_BYTES = 1 << 20
-_UNDERSTOOD = frozenset({"COORDINATES", "VERTICES"})
-"""Sections whose lines are not kept once their places are."""
-
-Place = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
     """The lines of a model by section, and where its elements are."""
 
-    lines: Mapping[str, PackedRows]
+    lines: Mapping[str, SectionLines]
     encoding: str
     places: NamedNumbers
-    bends: Mapping[str, Sequence[Place]]
+    bends: NamedNumbers
+    """Of each link all its bends, in their order."""
 
     def rows(self, names: Sequence[str]) -> SectionRows:
         """Return the lines of the sections called ``names``."""
@@ -62,27 +59,27 @@ def has_sections(content: bytes, *names: bytes) -> bool:
 def read_sections(content: MappedText, limits: Limits) -> Sections:
     """Return what a file says; RejectedError ``too-many-rows`` beyond the limit."""
     encoding = detect(content[:_SAMPLED_BYTES].splitlines())
-    packing: dict[str, Packing] = {}
-    current = Packing()
-    for number, line in enumerate(text_lines(content, encoding), 1):
-        words = line.split(";", 1)[0].split()
-        if not words:
-            continue
-        if words[0].startswith("["):
-            current = packing.setdefault(words[0].strip("[]").upper(), Packing())
-            continue
-        current.add((number, *words))
-        if number > limits.rows:
-            raise rejected("too-many-rows", f"More than {limits.rows} lines.", f"行数超过 {limits.rows}。")
-    lines = {name: packed.rows() for name, packed in packing.items()}
-    bends: dict[str, list[Place]] = {}
-    for link, place in _places(_rows(lines, ("VERTICES",))):
-        bends.setdefault(link, []).append(place)
-    places = NamedNumbers(_places(_rows(lines, ("COORDINATES",))), 2)
-    return Sections({name: rows for name, rows in lines.items() if name not in _UNDERSTOOD}, encoding, places, bends)
+    text = ModelText(content, encoding)
+    lines: dict[str, SectionLines] = {}
+    current, number = SectionLines(text), 1
+    for piece in text.pieces():
+        first, count, of_piece = 0, 0, text.lines(*piece)
+        for k, line in enumerate(of_piece):
+            words = words_of(line)
+            if words and words[0].startswith("["):
+                current.add(piece, number, (first, k), count)
+                current, first, count = lines.setdefault(words[0].strip("[]").upper(), SectionLines(text)), k + 1, 0
+            elif words:
+                count += 1
+                if number + k > limits.rows:
+                    raise rejected("too-many-rows", f"More than {limits.rows} lines.", f"行数超过 {limits.rows}。")
+        current.add(piece, number, (first, len(of_piece)), count)
+        number += len(of_piece)
+    places, bends = (NamedNumbers(_places(_rows(lines, (name,))), 2) for name in ("COORDINATES", "VERTICES"))
+    return Sections(lines, encoding, places, bends)
 
 
-def _rows(lines: Mapping[str, PackedRows], names: Sequence[str]) -> SectionRows:
+def _rows(lines: Mapping[str, SectionLines], names: Sequence[str]) -> SectionRows:
     return SectionRows([(name, lines[name]) for name in names if name in lines])
 
 
@@ -156,8 +153,8 @@ class NetworkLayer:
             ends = [self._ends(words) for _, _, words in rows]
             places = self._model.places.of([name for names in ends for name in names]).reshape(len(rows), -1, 2)
             lost = [[name for name, (x, _) in zip(names, at, strict=True) if np.isnan(x)] for names, at in zip(ends, places, strict=True)]
-            shapes = zip(rows, lost, places.tolist(), strict=True)
-            geometry = [None if missing else self._shape(words[0], at) for (_, _, words), missing, at in shapes]
+            shapes = zip(self._bends([words[0] for _, _, words in rows]), lost, places.tolist(), strict=True)
+            geometry = [None if missing else self._shape(bent, at) for bent, missing, at in shapes]
             numbers: npt.NDArray[np.int64] = np.array([number for _, number, _ in rows], dtype=np.int64)
             yield SourceBatch(numbers, np.array(geometry, dtype=object), self._elements.describe(rows), _without_place(lost))
 
@@ -165,11 +162,16 @@ class NetworkLayer:
         """Return the nodes that say where an element is."""
         return [*words[:1]] if self._elements.name == NODES else [word(words, 1) or "?", word(words, 2) or "?"]
 
-    def _shape(self, name: str, places: Sequence[Sequence[float]]) -> shapely.Geometry:
+    def _bends(self, names: Sequence[str]) -> list[list[Place]]:
+        if self._elements.name == NODES or not len(self._model.bends):
+            return [[] for _ in names]
+        return [[(x, y) for x, y in bent.tolist()] for bent in self._model.bends.all_of(names)]
+
+    def _shape(self, bends: Sequence[Place], places: Sequence[Sequence[float]]) -> shapely.Geometry:
         if self._elements.name == NODES:
             return shapely.Point(places[0])
         first, last = ((x, y) for x, y in places)
-        points = [first, *self._model.bends.get(name, ()), last]
+        points = [first, *bends, last]
         kept = [points[0], *(b for a, b in itertools.pairwise(points) if a != b)]  # a bend upon the point before it is none
         return shapely.LineString(kept if len(kept) > 1 else [points[0], points[-1]])
 

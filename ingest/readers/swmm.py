@@ -131,7 +131,8 @@ class Model:
 
     @cached_property
     def _inverts(self) -> NamedNumbers:
-        return NamedNumbers(((words[0], (self._metres(words, 1),)) for _, _, words in self.sections.rows(_NODE_SECTIONS)), 1)
+        inverts = ((words[0], (self._metres(words, 1),)) for _, _, words in self.sections.rows(_NODE_SECTIONS))
+        return NamedNumbers(inverts, 1, beside=self.sections.places)
 
     @cached_property
     def _named_sections(self) -> NamedRows:
