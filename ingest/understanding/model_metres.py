@@ -35,13 +35,13 @@ def model_metres(sample: LayerSample, *, assumed: bool = False) -> Text | None:
     if bool((low <= _NEAR_ORIGIN_DEG).all() and (high >= -_NEAR_ORIGIN_DEG).all()):
         return Text(
             "数值在 0, 0 附近，作为经纬度则位于几内亚湾；更像图纸或模型自身以米为单位的坐标",
-            "they lie about 0, 0, which as degrees is the Gulf of Guinea: rather metres of a drawing or model about an origin of its own",
+            "its numbers lie about 0, 0, in degrees the Gulf of Guinea: rather metres of a drawing or model about an origin of its own",
         )
     if assumed or span <= _LARGEST_REGION_DEG:
         return None
     return Text(
         f"数值散布 {span:.0f}，作为经纬度则远大于一个城市；也可能是图纸或模型自身以米为单位的坐标",
-        f"they spread over {span:.0f}, which as degrees is far more than a city: they may be metres of a drawing or model about an origin"
+        f"its numbers spread over {span:.0f}, in degrees far more than a city: they may be metres of a drawing or model about an origin"
         " of its own",
     )
 

@@ -7,7 +7,9 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 
 from tests.commands import CityAtHand, city_at_hand
 from tests.ogr2ogr import ogr2ogr
@@ -86,6 +88,17 @@ def test_files_are_checked_without_a_city(tmp_path: Path) -> None:
     left = {name for name in set(Path(tempfile.gettempdir()).iterdir()) - before if name.name.startswith("twin-")}
     assert not left, "nothing stays of the city made for the moment"
     assert not (tmp_path / "no such city").exists()
+
+
+@pytest.mark.slow
+def test_a_raster_in_degrees_far_away_asks_for_the_city(tmp_path: Path) -> None:
+    """Nobody can tell its grid: it was said to lie beyond a deployment of which nobody had heard."""
+    grid = rasterio.transform.from_origin(-122.5, 38.0, 0.001, 0.001)
+    profile = {"driver": "GTiff", "width": 20, "height": 20, "count": 1, "dtype": "float32", "crs": "EPSG:4326", "transform": grid}
+    with rasterio.open(path := tmp_path / "dem.tif", "w", **profile) as raster:
+        raster.write(np.ones((1, 20, 20), np.float32))
+    refused = nowhere(tmp_path).run("check", path, "--type", "terrain", code=1)["error"]
+    assert (refused["code"], "--city city.yaml" in refused["en"], "--city city.yaml" in refused["zh"]) == ("area-of-use", True, True)
 
 
 def test_a_check_in_a_city_is_held_against_the_dataset_that_the_page_would_propose(

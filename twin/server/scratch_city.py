@@ -24,7 +24,7 @@ from ingest.understanding.sample import LayerSample
 from ingest.warm_template import Template
 from twin.crs import CrsError, is_local, legacy_datum, parse_crs, storage_crs
 from twin.embedded import EmbeddedCluster, locks
-from twin.errors import TwinError
+from twin.errors import RejectedError, TwinError
 from twin.heights import vertical_model
 from twin.server.city import City, make_city, open_city
 from twin.server.city_file import CityFile
@@ -68,7 +68,17 @@ def city_or_scratch(
         make_city(scratch, chosen)
         with open_city(scratch, template=template) as city:
             terminal.say(f"{time.monotonic() - started:.1f} 秒后可用", f"ready after {time.monotonic() - started:.1f} s")
-            yield city
+            try:
+                yield city
+            except RejectedError as error:
+                raise error if city_file is not None or error.code != "area-of-use" else _elsewhere(error, chosen) from error
+
+
+def _elsewhere(error: RejectedError, chosen: CityFile) -> TwinError:
+    """Return the error of a file that is not where the city is that was made for it: of a raster in degrees nobody can tell where."""
+    grid = f"EPSG:{chosen.storage_srid}"
+    en = f"{error.text.en} No city was named, and the one made for the moment is in {grid}: name yours by --city city.yaml."
+    return RejectedError(en, zh=f"{error.text.zh}未指定城市，临时数据库采用 {grid}：请用 --city city.yaml 指明城市。").with_code(error.code)
 
 
 @contextmanager
