@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ Attributes = dict[str, object]
 _INTEGERS = frozenset({"storeysAboveGround", "storeysBelowGround", "yearOfConstruction", "yearOfDemolition"})
 _GENERIC_VALUES: Mapping[str, type] = {"int": int, "integer": int, "double": float}
 _NO_ATTRIBUTES = frozenset({"boundedBy", "metaDataProperty", "appearance", "appearanceMember", "generalizesTo"})
-_PLAIN_UNITS = frozenset({"", "m", "metre", "meter", "metres", "meters", "m2", "sqm", "1"})
+_PLAIN_UNITS = frozenset({"", "m", "metre", "meter", "metres", "meters", "m2", "sqm", "1", "9001"})
 """Units whose numbers stand alone; any other stands behind its number, to be converted or refused where a field takes it."""
+_LONG_NAME = re.compile(r"^(?:urn:|https?://).*[:/#]", re.IGNORECASE)
+"""What stands before the unit in urn:adv:uom:m (all of Germany), urn:ogc:def:uom:EPSG::9001, …/def/uom/UCUM/0/m."""
 _ADDRESS_PARTS: Mapping[tuple[str, str], str] = {
     ("Thoroughfare", "ThoroughfareName"): "ThoroughfareName",
     ("Thoroughfare", "NameElement"): "ThoroughfareName",
@@ -148,7 +151,7 @@ def _measure(element: Element | None) -> object:
 
 
 def _with_unit(number: float, element: Element) -> object:
-    unit = (element.get("uom") or "").strip().lstrip("#")
+    unit = _LONG_NAME.sub("", (element.get("uom") or "").strip()).lstrip("#")
     return number if unit.casefold() in _PLAIN_UNITS else f"{number:.15g} {unit}"
 
 

@@ -148,6 +148,20 @@ def test_orientation_turns_a_surface_over(written: Any) -> None:
     assert corners[0] == corners[1][::-1]
 
 
+@pytest.mark.parametrize(
+    ("uom", "height"),
+    [
+        ("urn:adv:uom:m", 31.7),
+        ("urn:ogc:def:uom:UCUM::m", 31.7),
+        ("http://www.opengis.net/def/uom/UCUM/0/m", 31.7),
+        ("urn:adv:uom:ft", "31.7 ft"),
+    ],
+)
+def test_a_unit_may_be_named_in_full(written: Any, uom: str, height: object) -> None:
+    batch = only(written(model(building(f'<bldg:measuredHeight uom="{uom}">31.7</bldg:measuredHeight>' + BOX))))
+    assert column(batch, "measuredHeight") == [height]
+
+
 def test_attributes_of_every_kind(written: Any) -> None:
     said = """<gml:name>一号楼</gml:name><bldg:storeysAboveGround>6</bldg:storeysAboveGround>
     <bldg:measuredHeight uom="#m">18.5</bldg:measuredHeight>
