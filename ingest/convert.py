@@ -55,10 +55,11 @@ class Converted:
     bad: npt.NDArray[np.bool_]
 
 
-def convert(array: pa.Array, field: Field, column: str = "") -> Converted:
+def convert(array: pa.Array, field: Field, column: str = "", classification: str | None = None) -> Converted:
     """Return ``array`` in the type of ``field``. Empty text counts as no value, except in a plain string field.
 
-    ``column`` is what the source calls it: by its name the codes of some are known to be of another classification.
+    ``column`` is what the source calls it: by its name the codes of some are known to be of another classification, and by
+    ``classification`` those of a column where that was found out (`ingest.crosswalks.code_spellings`).
     """
     target = arrow_type(field.type)
     if isinstance(array.type, pa.JsonType):
@@ -72,7 +73,7 @@ def convert(array: pa.Array, field: Field, column: str = "") -> Converted:
     if pa.types.is_floating(array.type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     direct = _direct(array, field, target)
-    return direct if direct is not None else _by_distinct_value(array, field, target, column)
+    return direct if direct is not None else _by_distinct_value(array, field, target, column, classification)
 
 
 def _as_said(texts: pa.Array) -> pa.Array:
@@ -143,10 +144,10 @@ def _scalar_text(value: object) -> str:
     return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
 
 
-def _by_distinct_value(array: pa.Array, field: Field, target: pa.DataType, column: str) -> Converted:
+def _by_distinct_value(array: pa.Array, field: Field, target: pa.DataType, column: str, classification: str | None) -> Converted:
     distinct = array.dictionary_encode()
     values_once = distinct.dictionary.to_pylist()
-    take = _taker(field, column, has_years=_is_of_years(field) and any(map(_is_plain_year, values_once)))
+    take = _taker(field, column, classification, has_years=_is_of_years(field) and any(map(_is_plain_year, values_once)))
     results: list[Scalar] = []
     failed: list[bool] = []
     for value in values_once:
@@ -166,7 +167,7 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _taker(field: Field, column: str, *, has_years: bool) -> Callable[[object], Scalar]:
+def _taker(field: Field, column: str, classification: str | None, *, has_years: bool) -> Callable[[object], Scalar]:
     match field.type:
         case "number":
             return lambda value: number(value, field.unit)
@@ -179,7 +180,7 @@ def _taker(field: Field, column: str, *, has_years: bool) -> Callable[[object], 
         case "datetime":
             return datetime
         case _:
-            spellings = code_spellings(field.codelist, column) if field.codelist else {}
+            spellings = code_spellings(field.codelist, column, classification) if field.codelist else {}
             return lambda value: _code(value, spellings)
 
 

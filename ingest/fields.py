@@ -25,14 +25,16 @@ def field_columns(
     feature_type: FeatureType,
     length: int,
     factors: Mapping[str, float] = MappingProxyType({}),
+    classifications: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, FieldValues]:
     """Return every field's column, valid_from and valid_to first; a field that no column feeds is null or its default.
 
-    ``factors`` (field → factor) bring numbers of other units to those of their fields.
+    ``factors`` (field → factor) bring numbers of other units to those of their fields; ``classifications`` (column → id) say of which
+    classification codes are, where that was found out.
     """
     names = {field: name for name, field in mapping.columns.items() if name in columns}
     sources = {field: columns[name] for field, name in names.items()}
-    result = {f.name: _converted(f, sources.get(f.name), length, names.get(f.name, "")) for f in fields_of(feature_type)}
+    result = {f.name: _converted(f, sources.get(f.name), length, names.get(f.name, ""), classifications) for f in fields_of(feature_type)}
     for field in feature_type.fields:
         if is_section_field(feature_type, field.name) and field.name in sources:
             result |= _sections(field, sources[field.name], feature_type, result, factors.get(field.name, 1.0))
@@ -60,12 +62,13 @@ def _key_part(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(pc.binary_length(text), 0), pa.scalar(None, pa.string()), text)
 
 
-def _converted(field: Field, source: pa.Array | None, length: int, column: str) -> FieldValues:
+def _converted(field: Field, source: pa.Array | None, length: int, column: str, classifications: Mapping[str, str]) -> FieldValues:
     if source is None:
         return FieldValues(field, pa.nulls(length, arrow_type(field.type)), np.zeros(length, dtype=bool), None)
-    converted = convert(source, field, column)
+    classification = classifications.get(column)
+    converted = convert(source, field, column, classification)
     if not field.no_value:
-        return FieldValues(field, converted.values, converted.bad, source, name=column)
+        return FieldValues(field, converted.values, converted.bad, source, name=column, classification=classification)
     void = np.isin(converted.values.to_numpy(zero_copy_only=False), field.no_value)
     values = pc.if_else(pa.array(void), pa.scalar(None, converted.values.type), converted.values)
     return FieldValues(field, values, converted.bad, source, int(void.sum()), column)

@@ -15,7 +15,7 @@ class PartReading:
     mapping: tuple[tuple[str, str], ...] = ()
     """(source column, field name); goes before names and aliases. An empty field name leaves the column out of the fields."""
     units: tuple[tuple[str, str], ...] = ()
-    """(source column, unit of length its numbers are in); goes before a unit in the column's name."""
+    """(source column, unit of length its numbers are in, or id of the code list or crosswalk its codes are of); before what names say."""
     crs: str | None = None
     axes: Literal["xy", "yx"] | None = None
     """Order of the source's coordinates: ``xy`` easting first, ``yx`` northing first; None: as the reader finds."""

@@ -19,7 +19,6 @@ from ingest.checks.remarks import remark_findings
 from ingest.checks.solids.findings import Hit, look_at_solids, solid_findings
 from ingest.checks.solids.looks import LooksOfFile
 from ingest.checks.values import FieldValues, check_values
-from ingest.crosswalks import crossing_notes
 from ingest.declared import in_order, lifted, request_for, unit_notes
 from ingest.documents import compressed, documents_table
 from ingest.elevation import Elevated
@@ -35,6 +34,7 @@ from ingest.readers.source import CoverageReader, Geometries, OpenLayer, Reader,
 from ingest.refusals import rejected, unsupported
 from ingest.rounding import RoundingGauge
 from ingest.sure_rows import encoded_among, told_sure
+from ingest.told_codes import ToldCodes, told_codes
 from ingest.units import factors_of
 from ingest.waivers import Waivers
 from twin.errors import TwinError
@@ -65,13 +65,14 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     mapping = match_columns(source.columns, part.feature_type, dict(part.reading.mapping))
     factors = factors_of(mapping, part.feature_type, dict(part.reading.units))
     source = replace(source, notes=(*source.notes, *unit_notes(factors, mapping.columns)))
-    yield _header(source, file_format, part, placing, mapping)
+    codes, batches = told_codes(part, source.name, mapping, layer.batches())
+    yield _header(source, file_format, part, placing, mapping, codes)
     waivers = Waivers.of_part(part.waivers, part.feature_type, part.dataset)
     today, rounding = dt.datetime.now(dt.UTC).date(), RoundingGauge(placing.unit_m)
     with ThreadPoolExecutor(1, "documents") as documents, ThreadPoolExecutor(1, "solids") as solids:
-        work = _Part(part, source, placing, request.limits, rounding, waivers, today, documents, solids, left)
+        work = _Part(part, source, placing, request.limits, rounding, waivers, today, documents, solids, left, codes.classifications)
         begun: deque[_Begun] = deque()
-        for batch in layer.batches():
+        for batch in batches:
             for pixels in batch.pictures:
                 yield PictureBlock(part.dataset, pixels)
             begun.append(work.begin(in_order(batch, part, source)))
@@ -84,8 +85,10 @@ def _read_features(layer: OpenLayer, file_format: str, part: PartRequest, reques
     yield PartEnd(part.dataset, work.rows, work.accepted, work.rows - work.accepted, work.rounding.rounding_m)
 
 
-def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: Georeference, mapping: ColumnMapping) -> PartHeader:
-    texts = (*source.notes, *crossing_notes(part.feature_type, mapping))
+def _header(
+    source: SourceLayer, file_format: str, part: PartRequest, placing: Georeference, mapping: ColumnMapping, codes: ToldCodes
+) -> PartHeader:
+    texts = (*source.notes, *codes.notes)
     notes = tuple(Finding("reading", Severity.INFO, None, text, source.name) for text in texts)
     return PartHeader(
         dataset=part.dataset,
@@ -99,7 +102,7 @@ def _header(source: SourceLayer, file_format: str, part: PartRequest, placing: G
         mapping=mapping.columns,
         unmapped=mapping.unmapped,
         row_estimate=source.rows,
-        findings=(*notes, *part.reading.doubts),
+        findings=(*notes, *part.reading.doubts, *codes.doubts),
         document_header=source.document_header,
     )
 
@@ -136,6 +139,8 @@ class _Part:
     """A thread for its solids, while the rows of the batch before are checked: one, for batches take their looks one after the other."""
     looks_left: LooksOfFile
     """For the solids of all batches of the file."""
+    classifications: Mapping[str, str]
+    """Column → of which classification its codes are, where its name does not say."""
     rows: int = 0
     accepted: int = 0
     told: Counter[FindingKind] = field(default_factory=Counter)
@@ -163,7 +168,7 @@ class _Part:
         feature_type = self.part.feature_type
         mapping = self._mapping_of(tuple(batch.columns))
         factors = factors_of(mapping, feature_type, dict(self.part.reading.units))
-        columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors)
+        columns = field_columns(batch.columns, mapping, feature_type, len(batch.rows), factors, self.classifications)
         batch = replace(batch, faults=(*batch.faults, *bodies.faults))
         batch, sure = told_sure(batch, columns, feature_type, self.placing, self.limits)
         if not self.part.reading.elevations_in_datum:

@@ -51,7 +51,8 @@ def factor(unit: str, field: Field) -> float | None:
 def factors_of(mapping: ColumnMapping, feature_type: FeatureType, given: Mapping[str, str]) -> dict[str, float]:
     """Return field → factor for the columns that are not in their field's unit: by what is ``given`` (column → unit), else by their names.
 
-    RejectedError ``unit`` when a unit is given that a column's field cannot be in.
+    What is given of a column of codes may be the classification they are of, and is no unit. RejectedError ``unit`` when something is
+    given that a column's field cannot be in.
     """
     fields = {f.name: f for f in feature_type.fields}
     found: dict[str, float] = {}
@@ -60,8 +61,12 @@ def factors_of(mapping: ColumnMapping, feature_type: FeatureType, given: Mapping
         if unit is None or name not in fields:
             continue
         by = factor(unit, fields[name])
-        if by is None and column in given:
+        if by is None and column in given and not _is_classification(unit, fields[name]):
             raise rejected("unit", f"{column}: {name} cannot be in {unit!r}.", f"列“{column}”的单位不能是“{unit}”。")
         if by is not None and by != 1.0:
             found[name] = by
     return found
+
+
+def _is_classification(text: str, field: Field) -> bool:
+    return field.codelist is not None and text in {field.codelist.id, *(c.id for c in field.codelist.crosswalks)}

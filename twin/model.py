@@ -48,6 +48,10 @@ class Crosswalk:
     codes: tuple[CrossedCode, ...]
     columns: tuple[str, ...] = ()
     """Names of source columns whose values are codes of the other classification, even where the same code means something else here."""
+    columns_perhaps: tuple[str, ...] = ()
+    """Names of columns that hold codes of either: their values decide, else a person."""
+    beside: tuple[str, ...] = ()
+    """Names of columns that only tables of the other classification have."""
     prefix: str = ""
     """What stands before its codes where they are among ours."""
 

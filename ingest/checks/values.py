@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ingest.checks.proposals import proposer
 from ingest.checks.rules import Severities
+from ingest.crosswalks import crosswalks_of
 from twin.errors import Text
 from twin.model import Code, FeatureType, Field, Finding, Severity
 
@@ -43,6 +44,8 @@ class FieldValues:
     """How many values of the source were numbers that say there is none (``no_value`` of the field)."""
     name: str = ""
     """The column of the source, as it stands there; empty where none feeds the field."""
+    classification: str | None = None
+    """Of which classification its codes are, where that was found out."""
 
     @property
     def named(self) -> Text:
@@ -119,7 +122,7 @@ def _conversion_fault(column: FieldValues) -> _Fault:
         return _Fault("type", column.bad, said)
     name = field.codelist.id
     said = _text(column, f"“{_VALUE}”不在代码表 {name} 中", f"'{_VALUE}' is no code of {name}")
-    return _Fault("code", column.bad, said, proposer(field.codelist))
+    return _Fault("code", column.bad, said, proposer(field.codelist, crosswalks_of(field.codelist, column.name, column.classification)))
 
 
 def _of_the_future(column: FieldValues, severities: Severities, today: dt.date) -> Iterator[_Fault]:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.convert import convert
+from ingest.crosswalks import perhaps_of
 from ingest.mapping import match_columns
 from ingest.names import normalised
 from ingest.sections import is_section_field, split_sections
@@ -41,14 +42,19 @@ def column_evidence(
     return taken, () if sample is None else tuple(_by_codes(sample, set(mapping), free))
 
 
-def fit(values: Sequence[Cell], field: Field, unit: str | None = None) -> tuple[float, Text]:
-    """Return which part of the cells that hold anything are values of ``field``, and of what kind that is; 1 without any."""
+def fit(values: Sequence[Cell], field: Field, unit: str | None = None, column: str = "") -> tuple[float, Text]:
+    """Return which part of the cells that hold anything are values of ``field``, and of what kind that is; 1 without any.
+
+    Codes may be of any classification that a column of that name has.
+    """
     filled = [v for v in values if v is not None and v != ""]
     if not filled:
         return 1.0, Text("没有值", "no values")
-    converted = convert(_array(filled), field)
+    converted = convert(_array(filled), field, column)
     good = ~converted.bad
     if field.type == "code":
+        for other in perhaps_of(field, column):
+            good |= ~convert(_array(filled), field, column, other).bad
         share = float(np.mean(good))
         return share, Text(f"{share:.0%} 的值在代码表中", f"{share:.0%} of the values are codes of its list")
     if field.type in ("number", "integer"):
@@ -65,7 +71,7 @@ def _taken(column: str, field: Field, sample: ColumnSample | None, *, is_section
     word, text = _by_name(column, field)
     if sample is None or not sample.filled:
         return Evidence("column", field.name, round(word * _UNSEEN, 2), text, column)
-    share, values = _sections(sample) if is_section else fit(sample.values, field, unit_of_header(column))
+    share, values = _sections(sample) if is_section else fit(sample.values, field, unit_of_header(column), column)
     confidence = word * (_BY_NAME_ALONE + (1 - _BY_NAME_ALONE) * share)
     return Evidence("column", field.name, round(confidence, 2), Text(f"{text.zh}；{values.zh}", f"{text.en}; {values.en}"), column)
 

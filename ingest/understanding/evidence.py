@@ -7,7 +7,7 @@ from typing import Literal
 
 from twin.errors import Text
 
-type Aspect = Literal["encoding", "crs", "axes", "vertical", "height-offset", "unit", "column"]
+type Aspect = Literal["encoding", "crs", "axes", "vertical", "height-offset", "unit", "codes", "column"]
 SURE, LIKELY = 0.9, 0.6
 """From here a proposal needs no second look, and from here it is worth to be the one shown."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from ingest.understanding.area import DeploymentArea
 from ingest.understanding.axes import Axes
 from ingest.understanding.candidates import degrees
+from ingest.understanding.codes import codes_evidence
 from ingest.understanding.crs import crs_evidence
 from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.encoding import encoding_evidence
@@ -48,6 +49,7 @@ class Understanding:
     encoding: Evidence | None = None
     vertical: Evidence | None = None
     units: tuple[Evidence, ...] = ()
+    """Of columns: the unit of a length, and the classification of codes."""
 
 
 def understand(
@@ -76,7 +78,7 @@ def understand(
         axes=axes,
         encoding=encoding_evidence(encoding, sample, by_format=file_format not in _FREE_ENCODING),
         vertical=vertical,
-        units=() if feature_type is None else tuple(unit_evidence(sample, taken, feature_type)),
+        units=() if feature_type is None else (*unit_evidence(sample, taken, feature_type), *codes_evidence(sample, taken, feature_type)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingest.classifications import CODES_DOUBTFUL
 from ingest.understanding.evidence import LIKELY, Evidence
 from ingest.understanding.heights import DEPLOYMENT
 from ingest.understanding.layer import Understanding
@@ -21,7 +22,7 @@ class Answered:
     vertical: bool = False
     encoding: bool = False
     units: frozenset[str] = frozenset()
-    """Columns whose unit is declared."""
+    """Columns whose unit, or whose classification of codes, is declared."""
 
 
 def doubts(known: Understanding, layer: str, answered: Answered) -> tuple[Finding, ...]:
@@ -47,7 +48,12 @@ def doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, Ev
         yield "vertical-doubtful", vertical
     if known.encoding is not None and known.encoding.gainsays and not answered.encoding:
         yield "encoding-doubtful", known.encoding
-    yield from (("unit-doubtful", e) for e in known.units if e.gainsays and e.confidence >= LIKELY and e.subject not in answered.units)
+    for e in known.units:
+        if e.gainsays and e.subject not in answered.units:
+            if e.aspect == "codes":
+                yield CODES_DOUBTFUL, e
+            elif e.confidence >= LIKELY:
+                yield "unit-doubtful", e
 
 
 def _said(e: Evidence) -> Text:

@@ -44,6 +44,11 @@ CASES = (
     ),
     Case("unit-doubtful", other(units=(evidence("unit", "cm", "mm"),)), other(units=(evidence("unit", "cm", "mm", 0.5),))),
     Case(
+        "codes-doubtful",
+        other(units=(evidence("codes", "land_use_survey", "land_use", 0.5),)),
+        other(units=(evidence("codes", "land_use_survey", "land_use_survey"),)),
+    ),
+    Case(
         "encoding-doubtful",
         other(encoding=evidence("encoding", "gb18030", "cp1252")),
         other(encoding=evidence("encoding", "gb18030", None)),

@@ -34,14 +34,16 @@ class Rows:
 
 
 @dataclass
-class _Reader:
+class ReaderOfRows:
+    """A reader that gives rows."""
+
     rows: Rows
     format: str = "test"
 
     def inspect(self) -> FileInfo:
         raise NotImplementedError
 
-    def open(self, part: PartRequest, /) -> _Reader:
+    def open(self, part: PartRequest, /) -> ReaderOfRows:
         return self
 
     @property
@@ -59,7 +61,7 @@ def row_findings(rows: Rows, feature_type: FeatureType | None = None) -> list[Fi
     """Return what is found in rows, by their FeatureType or another one."""
     part = PartRequest("layer", feature_type or TYPES[rows.feature_type], "dataset")
     request = ReadRequest(Path("none"), (part,), 4549, limits=Limits(vertices_per_feature=rows.vertices))
-    messages = read_parts(_Reader(rows), request)
+    messages = read_parts(ReaderOfRows(rows), request)
     return [f for m in messages if isinstance(m, PartHeader | PartBatch) for f in m.findings]
 
 

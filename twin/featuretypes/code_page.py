@@ -56,6 +56,10 @@ def _crosswalk(crosswalk: Crosswalk) -> Iterator[str]:
         columns = "、".join(f"`{name}`" for name in crosswalk.columns)
         yield f"下列名称的列按此分类理解 · Columns of these names hold codes of this classification: {columns}"
         yield ""
+    if crosswalk.columns_perhaps:
+        columns = "、".join(f"`{name}`" for name in crosswalk.columns_perhaps)
+        yield f"下列名称的列由数据判断，不能判断时询问 · Columns of these names are told by their values, else asked about: {columns}"
+        yield ""
     if crosswalk.prefix:
         yield f"其他列中代码前加 `{crosswalk.prefix}` · In other columns with `{crosswalk.prefix}` before the code"
         yield ""

@@ -97,7 +97,9 @@ def _code_list(code_list: CodeList) -> Json:
 
 
 def _crosswalk(crosswalk: Crosswalk, code_list: str) -> Json:
+    perhaps = {"columns_perhaps": list(crosswalk.columns_perhaps), "beside": list(crosswalk.beside)}
     return {
+        **{name: names for name, names in perhaps.items() if names},
         "id": crosswalk.id,
         "codes_of": code_list,
         "title": _text(crosswalk.title),

@@ -105,6 +105,8 @@ def _crosswalk(doc: Document) -> Crosswalk:
         verified=doc["verified"],
         codes=tuple(CrossedCode(entry["code"], entry["to"], entry.get("zh")) for entry in doc["codes"]),
         columns=tuple(doc.get("columns", ())),
+        columns_perhaps=tuple(doc.get("columns_perhaps", ())),
+        beside=tuple(doc.get("beside", ())),
         prefix=doc.get("prefix", ""),
     )
 

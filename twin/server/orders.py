@@ -21,8 +21,12 @@ class PartOrder(BaseModel):
         dict[str, str], Field(default_factory=dict, description="Source column → field, where names do not tell; empty: leave out")
     ]
     units: Annotated[
-        dict[str, Literal["mm", "cm", "dm", "m", "km", "in", "ft"]],
-        Field(default_factory=dict, description="Source column → unit its numbers are in, where the column's name does not tell"),
+        dict[str, Literal["mm", "cm", "dm", "m", "km", "in", "ft"] | Annotated[str, Field(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)+$")]],
+        Field(
+            default_factory=dict,
+            description="Source column → unit its numbers are in, where the column's name does not tell; "
+            "of a column of codes the id of the code list or crosswalk they are of",
+        ),
     ]
     crs: Annotated[str | None, Field(max_length=4000, description="Of this part alone, as the check's own")] = None
     axes: Annotated[Literal["xy", "yx"] | None, Field(description="xy: easting first; yx: northing first; null: as found")] = None

@@ -68,6 +68,8 @@ def _option(rule: str, evidence: Evidence) -> str:
             return f"--encoding {evidence.value}"
         case "unit-doubtful":
             return f"--unit {evidence.subject}={evidence.value}"
+        case "codes-doubtful":
+            return f"--unit {evidence.subject}={evidence.value} | --unit {evidence.subject}={evidence.stated}"
         case "vertical-doubtful" if evidence.value == ELLIPSOIDAL:
             return f"--vertical {ELLIPSOIDAL}"
         case "vertical-doubtful":

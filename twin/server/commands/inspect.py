@@ -89,7 +89,8 @@ def described(p: Proposal, types: dict[str, FeatureType], language: str) -> Iter
         if evidence is not None:
             yield _line(name, evidence.value or "?", evidence.confidence, evidence.text, language, evidence)
     for evidence in u.units:
-        yield _line(say("单位", "unit"), f"{evidence.subject}: {evidence.value}", evidence.confidence, evidence.text, language, evidence)
+        name = say("分类", "codes") if evidence.aspect == "codes" else say("单位", "unit")
+        yield _line(name, f"{evidence.subject}: {evidence.value}", evidence.confidence, evidence.text, language, evidence)
     if best is None:
         if p.columns:
             yield f"  {_padded(say('各列', 'columns'))}  {', '.join(p.columns)}"

@@ -104,7 +104,9 @@ function unitSelect(part: DraftPart, column: string, index: number, { say, isEdi
   if (evidence === undefined && declared === "") return null;
   const declare = (value: string): void => { actions.changePart(index, { declared: { ...part.declared, units: new Map([...part.declared.units, [column, value]]) } }); };
   const unit = h("select", { disabled: !isEditable, "aria-label": `${say("unit")}: ${column}`, onchange: () => { declare(unit.value); } });
-  const options = UNITS.map((name) => h("option", { value: name, selected: name === declared }, name));
+  const isOfCodes = evidence !== undefined && evidence.value !== null && !UNITS.some((name) => name === evidence.value);
+  const choices = isOfCodes ? [...new Set([evidence.value, evidence.stated ?? evidence.value])] : UNITS;
+  const options = choices.map((name) => h("option", { value: name, selected: name === declared }, name));
   unit.append(h("option", { value: "" }, say("as_found_value", { value: evidence?.stated ?? evidence?.value ?? "" })), ...options);
   const proposed = evidence === undefined || !gainsays(evidence) || evidence.value === declared || !isEditable ? null : evidence.value;
   const take = proposed === null ? null : plainButton(say("take_over", { value: proposed }), () => { declare(proposed); });
