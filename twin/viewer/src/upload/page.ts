@@ -15,6 +15,7 @@ import { Desk } from "./desk";
 import type { Finding } from "./findings";
 import { MapSide } from "./map_side";
 import { Redrawing } from "./redrawing";
+import { viewOfChanges } from "./scene_view";
 import { type Section, Sections } from "./sections";
 import { type CheckResult, SEVERITIES, type Severity, type Submission, hasSeveralLayers, isChecking, isOver } from "./submission";
 import { TokenKeeper } from "./token";
@@ -330,10 +331,10 @@ export class UploadPage {
     if (submission.state === "rejected") return null;
     const { say, desk } = this;
     const visible = new Map([...(submission.result?.datasets.keys() ?? [])].map((dataset) => [dataset, true] as const));
-    const sceneLink = `${this.base}${formatHash({ ...emptyState, visible, language: parseAddress(this.window.location.hash).language })}`;
+    const sceneLink = `${this.base}${formatHash({ ...emptyState, camera: viewOfChanges(this.changes()), visible, language: parseAddress(this.window.location.hash).language })}`;
     const view = { submission, isBusy: desk.isBusy, isChecking: isChecking(submission), sceneLink, titleOf: this.titleOf(), say };
     const actions = { publish: desk.publish.bind(desk), withdraw: () => void desk.withdraw() };
-    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy, view.isChecking, desk.datasets];
+    const signature = [this.language, submission.state, submission.commit, submission.result, view.isBusy, view.isChecking, desk.datasets, sceneLink];
     return { name: "publish", signature, about: submission.id, build: () => publishStep(view, { ...actions, publish: (request) => void desk.publish(request) }) };
   }
 
