@@ -39,7 +39,7 @@ def every_list(function):
 def test_the_types_of_a_city_are_packaged() -> None:
     assert {
         *("building", "building_part", "storey", "space", "parcel", "address", "poi"),
-        *("road", "water", "vegetation", "grid_cell", "admin_unit", "survey_control"),
+        *("road", "water", "vegetation", "grid_cell", "admin_unit", "survey_control", "land_survey_plot"),
         *("land_use_plan", "spatial_plan", "plan_plot", "control_line", "construction_project"),
         *("pipe_segment", "pipe_node", "utility_tunnel", "underground_space", "sensor", "camera"),
         *("terrain", "imagery", "point_cloud", "model_3d"),
@@ -59,6 +59,7 @@ def test_the_types_of_a_city_are_packaged() -> None:
         ("storey", "MultiPolygon", True, "extrude", ("storey_id",)),
         ("space", "MultiPolygon", True, "extrude", ("space_id",)),
         ("parcel", "MultiPolygon", False, "drape", ("parcel_id",)),
+        ("land_survey_plot", "MultiPolygon", False, "drape", ("location_unit_code", "plot_number")),
         ("address", "Point", False, "none", ("address_id",)),
         ("poi", "Point", False, "none", ("poi_id",)),
         ("road", "LineString", False, "drape", ("road_id",)),
