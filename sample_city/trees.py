@@ -76,11 +76,13 @@ def block_trees(relief: Relief, block: TownBlock, water: Polygon | None) -> Iter
     taken = [f.buffer(3.5) for f in block.footprints] + ([water.buffer(1.5)] if water is not None else [])
     free = block.land[0].buffer(-2.5).difference(shapely.union_all(taken))
     number = f"{block.cell[0]:04d}{block.cell[1]:04d}"
+    if free.is_empty:  # little land beside its houses and its lake
+        return
     if block.zone is PARK:
         places = _scattered(free, round(free.area / 10_000 * _TREES_A_HECTARE), rng)
         species = [_PARK_SPECIES[int(k)] for k in rng.integers(0, len(_PARK_SPECIES), len(places))]
         yield from _planted(relief, f"GYS{number}", places, species, rng.integers(1982, 2022, len(places)), rng)
-    if float(rng.random()) < _OLD_TREE_SHARE and not free.is_empty:
+    if float(rng.random()) < _OLD_TREE_SHARE:
         place = shapely.get_coordinates(shapely.point_on_surface(free))
         year = _YEAR - int(rng.integers(105, 420))
         yield from _planted(relief, f"GS{number}", place, [("银杏", _DECIDUOUS)], np.array([year]), rng)

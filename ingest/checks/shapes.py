@@ -56,9 +56,10 @@ def shape_faults(geometry: Geometries, parameter: Parameters) -> Iterator[ShapeF
         return
     rings = rings_of(geometry) if kinds <= {_POLYGON, _MULTIPOLYGON} else None
     edges = _edges(geometry, rings)
-    yield from _repeated_vertices(geometry, edges, parameter)
+    repeated = _repeated(geometry, edges, parameter)
+    yield from _repeated_vertices(edges, repeated)
     yield from _short_segments(edges, parameter)
-    yield from _spikes(edges, parameter)
+    yield from _spikes(edges if not repeated.any() else _without(edges, repeated), parameter)
     if rings is None:
         yield from _touching_lines(geometry)
     else:
@@ -85,14 +86,31 @@ def _edges(geometry: Geometries, rings: Rings | None) -> _Edges:
     return _Edges(xy, start, np.repeat(rows, sizes - 1), before, vector, np.hypot(vector[:, 0], vector[:, 1]))
 
 
-def _repeated_vertices(geometry: Geometries, edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault]:
-    """A vertical piece of a line has two vertices at one place in plan: it is none of these."""
+def _without(edges: _Edges, left_out: Mask) -> _Edges:
+    """Return the other edges; before each comes the last of them in its ring or line."""
+    kept = np.flatnonzero(~left_out)
+    begins = edges.before != np.arange(len(left_out)) - 1
+    begins[:1] = True  # before the first edge of lines comes -1, as if it followed another
+    way = (np.cumsum(begins) - 1)[kept]
+    first = np.flatnonzero(np.diff(way, prepend=-1))
+    before = np.arange(len(kept)) - 1
+    goes_round = edges.before[np.flatnonzero(begins)[way[first]]] >= 0
+    before[first] = np.where(goes_round, np.append(first[1:], len(kept)) - 1, -1)
+    return _Edges(edges.xy, edges.start[kept], edges.owner[kept], before, edges.vector[kept], edges.length_m[kept])
+
+
+def _repeated(geometry: Geometries, edges: _Edges, parameter: Parameters) -> Mask:
+    """Return which edges lead nowhere. A vertical piece of a line has two vertices at one place in plan: it is none of these."""
     hit = edges.length_m < parameter("repeated-vertex", "tolerance_m")
     if hit.any() and shapely.has_z(geometry).any():
         z = shapely.get_coordinates(geometry, include_z=True)[:, 2]
         hit &= ~(np.abs(z[edges.start + 1] - z[edges.start]) >= parameter("repeated-vertex", "tolerance_m"))
+    return hit
+
+
+def _repeated_vertices(edges: _Edges, repeated: Mask) -> Iterator[ShapeFault]:
     zh, en = "{count} 处顶点重复", "vertices that repeat the one before: {count}"
-    yield from _by_row("repeated-vertex", edges, hit, edges.length_m, (zh, en))
+    yield from _by_row("repeated-vertex", edges, repeated, edges.length_m, (zh, en))
 
 
 def _short_segments(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault]:
@@ -102,7 +120,7 @@ def _short_segments(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault
 
 
 def _spikes(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault]:
-    """A spike is a vertex where the way goes back nearly as it came, both ways longer than a slip of the pen."""
+    """A spike is a vertex where the way goes back nearly as it came, both ways longer than a slip of the pen. No vertex repeats another."""
     into = edges.before
     long_enough = edges.length_m >= parameter("spike", "length_m")
     dot = (edges.vector * edges.vector[into]).sum(axis=1)

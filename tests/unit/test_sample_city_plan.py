@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from sample_city.footprints import courtyard, h_shape, l_shape, rectangle, u_sha
 from sample_city.relief import Relief
 from sample_city.streets import plan_streets
 from sample_city.town import grow_town
+from sample_city.trees import block_trees
+from sample_city.zoning import PARK
 from tests.sample_city_reading import faulty_rows, read_layer
 
 
@@ -144,3 +147,13 @@ def test_footprints_are_valid_and_as_large_as_their_sides_say(x: float, y: float
         assert shape.is_valid
         assert shape.exterior.is_ccw
         assert shape.area == pytest.approx(expected)
+
+
+def test_a_park_that_its_pavilions_and_lake_take_whole_has_no_trees() -> None:
+    """The 2,000th house of the city of seed 4549 stood beside such a park."""
+    relief = Relief(4549, 497_538.0, 3_520_895.0, 10.0)
+    park = next(block for block in grow_town(plan_streets(relief, 500), 500) if block.zone is PARK and block.land)
+    taken = dataclasses.replace(park, footprints=park.land)
+    assert len(list(block_trees(relief, park, None))) > 0
+    assert list(block_trees(relief, taken, None)) == []
+    assert list(block_trees(relief, park, park.land[0])) == []

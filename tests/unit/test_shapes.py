@@ -28,16 +28,17 @@ def walked(ring: list[tuple[float, float]], *, closed: bool) -> set[str]:
     """Say what is wrong with one ring or line, edge by edge."""
     found = set()
     edges = [(a, b, math.dist(a, b)) for a, b in itertools.pairwise(ring)]
-    pairs = list(itertools.pairwise(edges)) + ([(edges[-1], edges[0])] if closed else [])
+    leading = [edge for edge in edges if edge[2] >= parameter("repeated-vertex", "tolerance_m")]
+    pairs = list(itertools.pairwise(leading)) + ([(leading[-1], leading[0])] if closed and leading else [])
     for _, _, length in edges:
         if length < parameter("repeated-vertex", "tolerance_m"):
             found.add("repeated-vertex")
         elif length < parameter("short-segment", "length_m"):
             found.add("short-segment")
-    for (a, b, first), (_, c, second) in pairs:
+    for (a, b, first), (d, c, second) in pairs:
         if min(first, second) < parameter("spike", "length_m"):
             continue
-        turn = math.atan2(a[1] - b[1], a[0] - b[0]) - math.atan2(c[1] - b[1], c[0] - b[0])
+        turn = math.atan2(a[1] - b[1], a[0] - b[0]) - math.atan2(c[1] - d[1], c[0] - d[0])
         if abs(math.remainder(turn, math.tau)) < math.radians(parameter("spike", "angle_deg")) - 1e-9:
             found.add("spike")
     return found
@@ -65,6 +66,37 @@ def test_lines(ways: list[list[tuple[float, float]]]) -> None:
         assert found - {"self-touching-line"} == walked(way, closed=False)
         if len(way) > 3:
             assert ("self-touching-line" in found) != shapely.LineString(way).is_simple
+
+
+def repeating(way: list[tuple[float, float]], times: list[int]) -> list[tuple[float, float]]:
+    return [vertex for vertex, count in zip(way, itertools.cycle(times)) for _ in range(count)]
+
+
+@given(st.lists(VERTEX, min_size=3, max_size=8, unique=True), st.lists(st.integers(1, 4), min_size=1, max_size=9), st.booleans())
+def test_repeated_vertices_hide_no_spike(outline: list[tuple[float, float]], times: list[int], closed: bool) -> None:
+    """Neither at a tip nor where a ring closes."""
+    way = [*outline, outline[0]] if closed else outline
+    shape = shapely.Polygon if closed else shapely.LineString
+    batch = np.array([shape(way), shape(repeating(way, times)), shape(way)], dtype=object)
+    spikes = [f for f in shape_faults(batch, parameter) if f.rule == "spike"]
+    assert {(f.index, f.message, f.place, f.value) for f in spikes} == {(i, f.message, f.place, f.value) for f in spikes for i in range(3)}
+    assert bool(spikes) == ("spike" in walked(way, closed=closed))
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_tip_that_was_clicked_twice_is_a_spike(times: int) -> None:
+    tip = [(10.0, 0.0)] * times
+    outline = [(0, 0), (5, 0), *tip, (5, 0.01), (5, 5), (0, 5)]
+    rings = [[*outline, outline[0]], [*tip, *outline[2 + times :], *outline[:2], *tip]]
+    geometry = [shapely.LineString([(0, 0), *tip, (0, 0.01)]), *(shapely.Polygon(ring) for ring in rings)]
+    told = [f for g in geometry for f in shape_faults(np.array([g], dtype=object), parameter) if f.rule == "spike"]
+    assert [f.place for f in told] == [(10.0, 0.0)] * 3
+
+
+def test_a_riser_between_two_levels_is_no_spike() -> None:
+    """In plan its two ends are one place, but it leads somewhere."""
+    riser = shapely.LineString([(0, 0, 0), (10, 0, 0), (10, 0, 3), (0, 0.01, 3)])
+    assert [f.rule for f in shape_faults(np.array([riser], dtype=object), parameter)] == []
 
 
 def test_a_row_is_named_once_with_the_first_place_and_the_number_of_places() -> None:
