@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs/rules.md"
 TYPES = load_feature_types()
-RULE = {"id": "t", "title": {"zh": "一", "en": "one"}, "advice": {"zh": "二", "en": "two"}, "severity": "error"}
+RULE = {
+    "id": "t",
+    "title": {"zh": "一", "en": "one"},
+    "advice": {"zh": "二", "en": "two"},
+    "severity": "error",
+    "clause": "own: it is a test",
+}
 
 
 def rule(**members: object):
@@ -47,14 +53,18 @@ def test_every_rule_is_documented_in_both_languages() -> None:
 
 def test_where_a_rule_comes_from_is_said_in_both_languages() -> None:
     """What is only the number of a clause is the same in both."""
-    told = [r for r in load_rules().values() if r.clause and not r.clause.startswith(("ISO ", "OGC "))]
-    assert len(told) > 20
-    for found in told:
-        assert re.search("[一-鿿]", found.source.zh), found.id
-        assert not re.search("[一-鿿]", found.source.en)
-        assert found.source.en.startswith(found.clause)
+    page = PAGE.read_text("utf-8")
+    for found in load_rules().values():
+        assert found.source.en.startswith(found.clause), found.id
+        assert not re.search("[一-鿿]", found.source.en), found.id
+        if found.is_own:
+            assert re.match("本系统自定：[一-鿿]", found.source.zh), found.id
+            assert (found.source.en, found.edition) == (found.clause, ""), found.id
+        elif not re.fullmatch(r"(ISO|OGC) [-0-9A-Za-z §.;]+", found.clause):
+            assert re.search("[一-鿿]", found.source.zh), found.id
+        assert f"- 出处 · Source: {found.source.zh}" in page
     assert load_rules()["val3dity-101"].source.zh == "ISO 19107; val3dity 101（2.6.0）"
-    assert load_rules()["spike"].source.zh == ""
+    assert load_rules()["sliver"].source.en == "own: an area thinner than a survey resolves is none; the width is ours"
 
 
 def test_links_of_the_page_lead_to_headings() -> None:
@@ -76,12 +86,24 @@ def test_links_of_the_page_lead_to_headings() -> None:
         {"parameters": {"a": {"type": "number", "default": "far"}}},
         {"parameters": {"a": {"default": -1, "minimum": 0}}},
         {"confidence": "low"},
+        {"clause": ""},
+        {"clause": "5.4.4"},
+        {"edition": "2021"},
     ],
     ids=lambda members: "-".join(members) + str(sorted(map(str, members.values())))[:30],
 )
 def test_a_rule_that_is_not_whole_is_refused(members: dict[str, object]) -> None:
     with pytest.raises(RuleFileError):
         rule(**members)
+
+
+def test_a_rule_without_a_source_is_refused() -> None:
+    sourceless = {key: value for key, value in RULE.items() if key != "clause"}
+    with pytest.raises(RuleFileError, match="clause"):
+        next(rules_of("family", [sourceless]))
+    with pytest.raises(RuleFileError, match="clause and edition"):
+        rule(clause="5.4.4")
+    assert rule(clause="5.4.4", edition="GB 50014-2021").source.zh == "5.4.4（GB 50014-2021）"
 
 
 def test_a_rule_of_low_confidence_is_never_an_error() -> None:
@@ -167,7 +189,8 @@ def test_rules_are_answered_over_http() -> None:
     spike = load_rules()["spike"]
     assert answered["spike"] == {
         "id": "spike", "family": "geometry", "severity": "warning", "confidence": "high", "waivable": True, "needs": ["geometry"],
-        "clause": "", "edition": "", "source": {"zh": "", "en": ""}, "title": {"zh": spike.title.zh, "en": spike.title.en},
+        "clause": spike.clause, "edition": "1.2.1", "source": {"zh": spike.source.zh, "en": f"{spike.clause} (1.2.1)"},
+        "title": {"zh": spike.title.zh, "en": spike.title.en},
         "advice": {"zh": spike.advice.zh, "en": spike.advice.en},
         "parameters": {
             "angle_deg": {"type": "number", "unit": "deg", "default": 1.0},

@@ -13,7 +13,7 @@ import yaml
 from twin.errors import Text, TwinError
 from twin.model import GeometryType, Severity
 from twin.rules.parameters import fault_of, frozen
-from twin.rules.rule import Confidence, Parameter, ParameterType, Rule, Run
+from twin.rules.rule import OWN, Confidence, Parameter, ParameterType, Rule, Run
 
 Document = Mapping[str, Any]
 
@@ -102,7 +102,7 @@ def _rule(family: str, place: str, doc: Document) -> Rule:
             severity=Severity(doc["severity"]),
             needs=tuple(doc.get("needs", ())),
             parameters={name: _parameter(f"{place}: {name}", p) for name, p in doc.get("parameters", {}).items()},
-            clause=doc.get("clause", ""),
+            clause=doc["clause"],
             edition=str(doc.get("edition", "")),
             source=_source(doc),
             confidence=_confidence(doc.get("confidence", "high")),
@@ -116,6 +116,8 @@ def _rule(family: str, place: str, doc: Document) -> Rule:
         raise RuleFileError(place, f"{type(error).__name__}: {error}") from error
     if rule.confidence == "low" and rule.severity in (Severity.ERROR, Severity.BLOCKING):
         raise RuleFileError(place, "a rule of low confidence is no error")
+    if not rule.clause or bool(rule.edition) == rule.is_own:
+        raise RuleFileError(place, f"a rule names the clause and edition it comes from, or says {OWN!r} and why, with no edition")
     return rule
 
 
@@ -159,7 +161,7 @@ def _text(doc: Document) -> Text:
 
 def _source(doc: Document) -> Text:
     """Return clause and edition in both languages; a clause that is only a number is the same in both."""
-    clause, edition = doc.get("clause", ""), str(doc.get("edition", ""))
+    clause, edition = doc["clause"], str(doc.get("edition", ""))
     en, zh = (f"{clause} ({edition})", f"{clause}（{edition}）") if edition else (clause, clause)
     return Text(zh=doc.get("source_zh", zh), en=en)
 

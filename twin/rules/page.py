@@ -21,6 +21,10 @@ One of them: `twin rules ID`, all as JSON: `GET /api/rules`.
 | `review` | 保留该行，须人工核查 · the row stays, a person must look |
 | `warning`, `info` | 保留该行 · the row stays |
 
+每条规则注明出处：条款和版本，未与原文核对的予以说明；没有标准依据的写明“本系统自定”和理由。
+Every rule says where it comes from: clause and edition, and whether they were compared with the book.
+One that no standard gives says `own` and why.
+
 可信度为 `low` 的规则（出处未经核对，或可能误判）从不判错，只提请核查。可豁免的规则，复核人可写明理由放行。
 要素类型的 `checks` 可改级别和参数（[说明](featuretypes.md#checks)）。
 A rule of confidence `low` (nobody compared it with its source, or it errs at times) never rejects: its hits are for review.
@@ -76,8 +80,7 @@ def rule_lines(rule: Rule, types: Mapping[str, FeatureType]) -> Iterator[str]:
     yield f"- 级别 · Severity: `{rule.severity.value}`；可信度 · confidence: {rule.confidence}；{waivable}"
     if rule.aliases:
         yield f"- 又称 · Also known as: {', '.join(rule.aliases)}"
-    if rule.clause:
-        yield f"- 出处 · Source: {rule.source.zh if _is_alike(rule) else f'{rule.source.zh} · {rule.source.en}'}"
+    yield f"- 出处 · Source: {rule.source.zh if _is_alike(rule) else f'{rule.source.zh} · {rule.source.en}'}"
     if rule.needs:
         yield f"- 需要 · Needs: {', '.join(f'`{name}`' for name in rule.needs)}"
     for name, parameter in rule.parameters.items():

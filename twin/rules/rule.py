@@ -15,6 +15,8 @@ ParameterValue = object
 """A number, text or boolean, or a tuple of them; a tuple of tuples for a table."""
 Confidence = Literal["high", "low"]
 Run = Literal["always", "listed"]
+OWN = "own: "
+"""Begins the clause of a rule that no standard gives: the reason why there is one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,11 @@ class Rule:
     """What must be at hand for it to be answered: FeatureTypes, ``geometry``, ``3d``, ``published``, ``terrain``."""
     parameters: Mapping[str, Parameter]
     clause: str
-    """Where it comes from; empty when it is ours."""
+    """Where it comes from, never empty; of a rule that is ours `OWN` and the reason."""
     edition: str
+    """Which edition, and whether it was compared with the book; empty for a rule that is ours."""
     source: Text
-    """Clause and edition as a person reads them; empty when the rule is ours."""
+    """Clause and edition as a person reads them."""
     confidence: Confidence
     """``low``: nobody compared it with its source, or it errs at times: a hit is a matter for a person, never an error."""
     waivable: bool
@@ -65,6 +68,11 @@ class Rule:
     """``listed``: only for FeatureTypes whose ``checks`` name it."""
     aliases: tuple[str, ...] = ()
     """Codes by which others know it, such as surveyors."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no standard gives it."""
+        return self.clause.startswith(OWN)
 
     def can_be_waived(self, geometry_type: GeometryType) -> bool:
         """Return whether a reviewer may waive it for features of this kind of geometry."""

@@ -97,7 +97,7 @@ def _rule(rule: str, s: Submission, types: Mapping[str, FeatureType]) -> Json:
     return {
         "title": text_document(title_of(rule)),
         "advice": None if known is None else text_document(known.advice),
-        "source": None if known is None or not known.clause else text_document(known.source),
+        "source": None if known is None else text_document(known.source),
         "waivable": waivable,
     }
 
