@@ -29,6 +29,11 @@ Mask = npt.NDArray[np.bool_]
 _EMPTY = Text(zh="几何为空", en="the geometry is empty")
 _NON_FINITE = Text(zh="坐标不是有限数值", en="a coordinate is not a finite number")
 _UNREACHABLE = Text(zh="坐标无法转换到存储坐标系", en="a coordinate cannot be brought into the storage CRS")
+_EXCHANGED = Text(
+    zh="两个坐标似乎互换了（经度与纬度，或东坐标与北坐标）：互换后位于本市；请改正，或声明轴序",
+    en="its coordinates seem exchanged (longitude and latitude, or easting and northing): the other way round it lies in the city; mend it,"
+    " or declare the order of axes",
+)
 _OUTSIDE = Text(zh="位置不在本市范围或坐标系适用范围内", en="outside the area of the city or of its coordinate system")
 _FLAT = Text(zh="没有高程，按 0 米入库", en="no elevation: stored at 0 m")
 _LEVEL = Text(zh="一端没有高程，按另一端高程水平入库", en="one end has no elevation: stored level with the other")
@@ -79,9 +84,11 @@ class GeometryChecker:
         in_source = geometry[chosen]
         placed = self._placing.place(in_source)
         geometry[chosen] = placed.geometry
-        self._refuse(chosen[placed.unreachable], "geometry-finite", _UNREACHABLE)
+        exchanged = self._exchanged(in_source, placed.unreachable | placed.outside)
+        lost = {int(chosen[k]): _unreachable(in_source[k], is_exchanged=bool(exchanged[k])) for k in np.flatnonzero(placed.unreachable)}
+        self._refuse(chosen[placed.unreachable], "geometry-finite", lost.__getitem__)
         hint = scale_hint(shapely.bounds(in_source[placed.outside])[:, :2])
-        outside = {int(chosen[k]): _outside(in_source[k], hint) for k in np.flatnonzero(placed.outside)}
+        outside = {int(chosen[k]): _outside(in_source[k], _EXCHANGED if exchanged[k] else hint) for k in np.flatnonzero(placed.outside)}
         self._refuse(chosen[placed.outside], "area-of-use", outside.__getitem__, geometry)
         if not self._placing.is_unchanged:
             self._check_validity(geometry, in_source=False)
@@ -91,6 +98,14 @@ class GeometryChecker:
         self._refuse(result.differs, "height-differs", _DIFFERS)
         self._check_shapes(geometry)
         return geometry, result
+
+    def _exchanged(self, in_source: Geometries, refused: Mask) -> Mask:
+        """Return which of the refused geometries would lie in the city with first and second coordinate exchanged."""
+        which = np.flatnonzero(refused)
+        result = np.zeros(len(in_source), dtype=bool)
+        if len(which):
+            result[which] = self._placing.lie_inside(shapely.bounds(in_source[which])[:, [1, 0, 3, 2]])
+        return result
 
     def _check_shapes(self, geometry: Geometries) -> None:
         """Note what the shape rules find among the rows that are still good; the outline of a body is ours, not the surveyor's."""
@@ -171,6 +186,15 @@ class GeometryChecker:
     def _too_many(self, vertices: int) -> Text:
         limit = self._limits.vertices_per_feature
         return Text(zh=f"顶点数 {vertices} 超过 {limit}", en=f"{vertices} vertices are more than {limit}")
+
+
+def _unreachable(geometry: shapely.Geometry, *, is_exchanged: bool) -> Text:
+    """Return that a geometry is nowhere, or with its first vertex that it lies in the city the other way round."""
+    if not is_exchanged:
+        return _UNREACHABLE
+    x, y = shapely.get_coordinates(geometry)[0]
+    place = f"({x:.10g}, {y:.10g})"
+    return Text(zh=f"坐标 {place} 不在坐标系内；{_EXCHANGED.zh}", en=f"{place} is no place of its CRS; {_EXCHANGED.en}")
 
 
 def _outside(geometry: shapely.Geometry, hint: Text | None) -> Text:

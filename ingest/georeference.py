@@ -125,6 +125,14 @@ class Georeference:
         moved = self.transform.transform(np.array([x]), np.array([y]))
         return float(moved.x[0]), float(moved.y[0])
 
+    def lie_inside(self, bounds: FloatArray) -> npt.NDArray[np.bool_]:
+        """Return which of (n, 4) bounds in the source CRS, any numbers, lie where the deployment is, by two of their corners."""
+        if self.is_unchanged:
+            return self._inside(bounds)
+        low = self.transform.transform(bounds[:, 0], bounds[:, 1])
+        high = self.transform.transform(bounds[:, 2], bounds[:, 3])
+        return self._inside(np.column_stack([low.x, low.y, high.x, high.y])) & low.ok & high.ok
+
     def _inside(self, bounds: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which of (n, 4) bounds in the storage CRS lie where the deployment is; none that are not numbers do."""
         west, south, east, north = self.bounds_m

@@ -6,6 +6,8 @@ Beijing 1954 coordinates are as large as those of CGCS2000 and lie tens of metre
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ingest.understanding.area import DeploymentArea
@@ -15,7 +17,7 @@ from ingest.understanding.defined import DefinedCrs, Stated
 from ingest.understanding.evidence import Evidence
 from ingest.understanding.model_metres import model_metres
 from ingest.understanding.sample import LayerSample
-from ingest.understanding.scale import PACKED_DEGREES, scale_hint
+from ingest.understanding.scale import PACKED_DEGREES, is_packed, scale_hint
 from twin.crs import CrsError, FloatArray, legacy_datum, parse_crs
 from twin.errors import Text
 
@@ -26,6 +28,8 @@ _WITHOUT_CITY = 0.7
 _WITHOUT_EXTENT = 0.6
 """The same where a city's grid is known, and not how far the city reaches."""
 _PARAMETERS_NEEDED = "crs-parameters-needed"
+PACKED_CODE = "degrees-packed"
+_AUTHORITIES = ("EPSG", "OGC")
 
 
 def crs_evidence(
@@ -38,10 +42,29 @@ def crs_evidence(
     """
     places, _ = sample.positions()
     if stated is None:
-        return _undeclared(sample, places, area)
+        found, order = _undeclared(sample, places, area)
+        return _unpacked(found, places), order
     refused = _refused(stated)
     if refused is not None:
         return refused, None
+    found, order = _declared(stated, sample, places, area, assumed=assumed)
+    return _unpacked(found, places), order
+
+
+def _unpacked(found: Evidence, places: FloatArray) -> Evidence:
+    """Return evidence as it is, but of packed degrees with what they are: as degrees they lie tens of km off, often in the city still."""
+    crs = found.value
+    if crs is None or crs.partition(":")[0] not in _AUTHORITIES or not in_degrees(crs) or not is_packed(places):
+        return found
+    text = found.text
+    if PACKED_DEGREES.zh not in text.zh:
+        text = Text(f"{text.zh}。但{PACKED_DEGREES.zh}", f"{text.en}. But {PACKED_DEGREES.en}")
+    return replace(found, confidence=min(found.confidence, _DOUBTED), text=text, code=PACKED_CODE)
+
+
+def _declared(
+    stated: Stated, sample: LayerSample, places: FloatArray, area: DeploymentArea | None, *, assumed: bool
+) -> tuple[Evidence, Axes | None]:
     said = _said(stated)
     confidence = _ASSUMED if assumed else _DECLARED
     rule = Text("格式规定", "the format's rule") if assumed else Text("文件声明", "declared by the file")

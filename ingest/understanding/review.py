@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.classifications import CODES_DOUBTFUL
+from ingest.understanding.crs import PACKED_CODE
 from ingest.understanding.evidence import LIKELY, Evidence
 from ingest.understanding.heights import DEPLOYMENT
 from ingest.understanding.layer import Understanding
@@ -33,14 +34,7 @@ def doubts(known: Understanding, layer: str, answered: Answered) -> tuple[Findin
 
 def doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, Evidence]]:
     """Yield every aspect of a layer that is in doubt and not answered, with the rule it is a finding of."""
-    crs = known.crs
-    if not answered.crs:
-        if crs.code == "crs-obfuscated":
-            yield "crs-obfuscated", crs
-        elif crs.gainsays:
-            yield "crs-doubtful", crs
-        elif crs.stated is None and crs.value is not None:
-            yield "crs-undeclared", crs
+    yield from _of_crs(known.crs, is_answered=answered.crs)
     if known.axes is not None and known.axes.gainsays and not answered.axes:
         yield "axes-doubtful", known.axes
     vertical = known.vertical
@@ -58,3 +52,16 @@ def doubtful(known: Understanding, answered: Answered) -> Iterator[tuple[str, Ev
 
 def _said(e: Evidence) -> Text:
     return e.text if e.subject is None else Text(f"{e.subject}：{e.text.zh}", f"{e.subject}: {e.text.en}")
+
+
+def _of_crs(crs: Evidence, *, is_answered: bool) -> Iterator[tuple[str, Evidence]]:
+    if crs.code == PACKED_CODE:  # no CRS answers that
+        yield PACKED_CODE, crs
+    elif is_answered:
+        return
+    elif crs.code == "crs-obfuscated":
+        yield "crs-obfuscated", crs
+    elif crs.gainsays:
+        yield "crs-doubtful", crs
+    elif crs.stated is None and crs.value is not None:
+        yield "crs-undeclared", crs

@@ -42,6 +42,19 @@ def scale_hint(places: FloatArray, area: DeploymentArea | None = None) -> Text |
     return PACKED_DEGREES if _are_packed(places, area) else None
 
 
+def is_packed(places: FloatArray) -> bool:
+    """Return whether (n, 2) degrees can but be degrees packed with minutes and seconds, wherever they lead.
+
+    In both columns the numbers go on over places where no minutes and seconds are (31.4860 to 31.4899), and of twenty none is there.
+    """
+    there = places[np.isfinite(places).all(axis=1)]
+    if len(there) < _LEAST_PLACES or np.abs(there).max() > _MOST_DEG:
+        return False
+    numbers = np.round(np.abs(there) * 1e4, 3)
+    goes_over = np.floor(numbers.min(axis=0) / 100) < np.floor(numbers.max(axis=0) / 100)
+    return bool(goes_over.all()) and _are_packed(there, None)
+
+
 def _is_grid(places: FloatArray) -> bool:
     def both(east: FloatArray, north: FloatArray) -> float:
         return min(max(share_within(east, EASTING_M), share_within(east, ZONED_EASTING_M)), share_within(north, NORTHING_M))

@@ -36,6 +36,7 @@ CASES = (
     Case("crs-undeclared", crs("EPSG:4528", None), crs("EPSG:4528", None, answered=True), "declared"),
     Case("crs-doubtful", crs("EPSG:4549", "EPSG:4548", "area-of-use"), crs("EPSG:4548", "EPSG:4548")),
     Case("crs-obfuscated", crs("X-GCJ02", "OGC:CRS84", "crs-obfuscated"), crs("OGC:CRS84", "OGC:CRS84")),
+    Case("degrees-packed", crs("EPSG:4490", "EPSG:4490", "degrees-packed", answered=True), crs("EPSG:4490", "EPSG:4490")),
     Case("axes-doubtful", other(axes=evidence("axes", "yx", "xy")), other(axes=evidence("axes", "yx", None))),
     Case(
         "vertical-doubtful",

@@ -10,7 +10,7 @@ import numpy as np
 import pyproj
 import pytest
 
-from twin.crs import CrsError, operation, parse_crs, storage_crs, to_storage
+from twin.crs import CrsError, legacy_datum, operation, parse_crs, storage_crs, to_storage
 from twin.crs.operation import EQUIVALENCE_NAME
 
 CHANGZHOU = (119.974, 31.811)
@@ -76,6 +76,31 @@ def test_old_chinese_datums_are_refused_without_parameters(source: str) -> None:
         to_storage(source, storage_crs(4549))
     assert caught.value.code == "crs-parameters-needed"
     assert "参数" in caught.value.text.zh
+
+
+RENAMED = {
+    "D_Krasovsky_1940": (2437, {"D_Beijing_1954": "D_Krasovsky_1940", "GCS_Beijing_1954": "GCS_Krasovsky_1940"}),
+    "D_User": (2385, {"D_Xian_1980": "D_User", "GCS_Xian_1980": "GCS_User", "Xian_1980_3_Degree_GK_CM_120E": "changzhou"}),
+    "D_Unknown": (2385, {"D_Xian_1980": "D_Unknown", "GCS_Xian_1980": "Unknown"}),
+}
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_old_chinese_datums_of_another_name_are_known_by_their_ellipsoid(name: str) -> None:
+    code, names = RENAMED[name]
+    text = parse_crs(code).to_wkt("WKT1_ESRI")
+    for old, new in names.items():
+        text = text.replace(old, new)
+    assert legacy_datum(parse_crs(text)) in ("Krassowsky 1940 (Beijing 1954?)", "IAG 1975 (Xian 1980?)")
+    with pytest.raises(CrsError) as caught:
+        to_storage(text, storage_crs(4549))
+    assert caught.value.code == "crs-parameters-needed"
+    assert "X-LOCAL" in caught.value.text.zh
+
+
+@pytest.mark.parametrize("source", ["EPSG:4284", "EPSG:28403", "EPSG:4490", "EPSG:4326", "EPSG:4549", "EPSG:4277"])
+def test_named_datums_are_none_of_the_old_chinese_ones(source: str) -> None:
+    assert legacy_datum(parse_crs(source)) is None
 
 
 def test_an_old_datum_with_declared_parameters_is_taken() -> None:

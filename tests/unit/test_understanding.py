@@ -15,9 +15,12 @@ from ingest.understanding.area import DeploymentArea, deployment_area
 from ingest.understanding.axes import axes_by_values
 from ingest.understanding.columns import column_evidence
 from ingest.understanding.crs import crs_evidence
+from ingest.understanding.defined import told_by_file
 from ingest.understanding.encoding import encoding_evidence
 from ingest.understanding.heights import vertical_evidence
+from ingest.understanding.layer import Understanding
 from ingest.understanding.obfuscation import AS_IS, BD09, GCJ02, Coinciding, Hypotheses, obfuscation_evidence
+from ingest.understanding.review import Answered, doubts
 from ingest.understanding.sample import ColumnSample, LayerSample
 from ingest.understanding.units import unit_evidence
 from ingest.units import factor, unit_of_header
@@ -240,6 +243,38 @@ def test_degrees_packed_with_minutes_and_seconds_are_told(area: DeploymentArea |
     assert "31°48′39″" in crs_evidence(None, sample(packed(decimal)), area)[0].text.zh
     assert "31°48′39″" not in crs_evidence(None, sample(decimal), area)[0].text.zh
     assert "31°48′39″" not in crs_evidence(None, sample(packed(decimal[:19])), area)[0].text.zh, "of so few it may be chance"
+
+
+@pytest.mark.parametrize("name", ["D_Krasovsky_1940", "D_Pekin"])
+def test_an_old_datum_of_another_name_is_not_believed(name: str) -> None:
+    text = pyproj.CRS(2437).to_wkt("WKT1_ESRI").replace("D_Beijing_1954", name).replace("GCS_Beijing_1954", "GCS_of_ours")
+    places = sample(in_crs(city_points(15), "EPSG:4549"))
+    _, defined = told_by_file(text.replace("Beijing_1954_3_Degree_GK_CM_120E", "GK_120"), places)
+    found, _ = crs_evidence(defined, places, CHANGZHOU)
+    assert (found.value, found.confidence, found.code) == (None, 0.0, "crs-parameters-needed")
+    assert "X-LOCAL" in found.text.en
+
+
+@pytest.mark.parametrize("stated", ["EPSG:4490", "OGC:CRS84", None])
+@pytest.mark.parametrize("area", [CHANGZHOU, None])
+def test_packed_degrees_in_the_city_are_doubted_whatever_is_declared(stated: str | None, area: DeploymentArea | None) -> None:
+    decimal = np.random.default_rng(3).uniform((119.964, 31.801), (119.984, 31.821), (60, 2))
+    found, _ = crs_evidence(stated, sample(packed(decimal)), area)
+    assert (found.code, found.confidence) == ("degrees-packed", 0.3)
+    assert "31°48′39″" in found.text.zh
+    asked = doubts(Understanding(found), "layer", Answered(crs=True))
+    assert [f.rule for f in asked] == ["degrees-packed"], "declaring a CRS is no answer"
+    assert crs_evidence(stated, sample(decimal), area)[0].code is None
+
+
+def test_decimal_degrees_within_one_hundredth_are_not_taken_for_packed_ones() -> None:
+    site = np.random.default_rng(4).uniform((119.12, 31.341), (119.1245, 31.3455), (500, 2))
+    assert crs_evidence("EPSG:4490", sample(site), CHANGZHOU)[0].code is None
+
+
+@given(st.integers(0, 10_000))
+def test_decimal_degrees_of_a_city_are_never_packed(seed: int) -> None:
+    assert crs_evidence("EPSG:4490", sample(city_points(seed)), CHANGZHOU)[0].code is None
 
 
 def test_few_packed_degrees_are_told_where_only_so_they_lie_in_the_city() -> None:

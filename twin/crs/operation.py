@@ -39,6 +39,11 @@ _CGCS2000 = {4490, 4479, 4480}
 _OF_OGC: Mapping[tuple[str, ...], int] = {("OGC", "CRS84"): 4326, ("OGC", "CRS84h"): 4979}
 """Those of OGC, which differ from EPSG's in the order of their axes only."""
 _NEEDS_PARAMETERS = {4214: "Beijing 1954", 4555: "New Beijing", 4610: "Xian 1980"}
+_UNNAMED = frozenset({None, 4024})
+"""EPSG codes of datums that nobody names: none at all, and any on Krassowsky's ellipsoid."""
+_OLD_ELLIPSOIDS = ((6_378_245.0, 298.3, "Krassowsky 1940 (Beijing 1954?)"), (6_378_140.0, 298.257, "IAG 1975 (Xian 1980?)"))
+"""Semi-major axis in metres and inverse flattening, and what a datum of another name on it is called: ArcGIS says D_Krasovsky_1940."""
+_SAME_AXIS_M, _SAME_FLATTENING = 0.01, 0.001
 
 
 class CrsError(RejectedError):
@@ -156,8 +161,23 @@ def datum_equivalent(crs: pyproj.CRS) -> str | None:
 
 
 def legacy_datum(crs: pyproj.CRS) -> str | None:
-    """Return the name of the datum whose parameters only the surveying authority has (Beijing 1954, Xian 1980), None for others."""
-    return None if crs.is_bound else _NEEDS_PARAMETERS.get(_geodetic_code(crs) or 0)
+    """Return the name of the datum whose parameters only the surveying authority has (Beijing 1954, Xian 1980), None for others.
+
+    A datum of no known name on their ellipsoids is taken for one of them.
+    """
+    if crs.is_bound:
+        return None
+    code = _geodetic_code(crs)
+    return _on_old_ellipsoid(crs) if code in _UNNAMED else _NEEDS_PARAMETERS.get(code or 0)
+
+
+def _on_old_ellipsoid(crs: pyproj.CRS) -> str | None:
+    ellipsoid = crs.ellipsoid
+    if ellipsoid is None:
+        return None
+    axis_m, flattening = ellipsoid.semi_major_metre, ellipsoid.inverse_flattening
+    near = (name for a, f, name in _OLD_ELLIPSOIDS if abs(axis_m - a) <= _SAME_AXIS_M and abs(flattening - f) <= _SAME_FLATTENING)
+    return next(near, None)
 
 
 def _strict(source: pyproj.CRS, target: pyproj.CRS, area: Extent | None) -> Operation | None:
@@ -225,8 +245,9 @@ def _refuse_legacy_datum(source: pyproj.CRS, target: pyproj.CRS) -> None:
     for name in names:
         if name is not None:
             raise CrsError(
-                f"{name} coordinates cannot be transformed without the parameters of the surveying authority",
-                zh=f"{name} 坐标缺少测绘主管部门的转换参数，不能转换",
+                f"{name} coordinates cannot be transformed without the parameters of the surveying authority: have them configured as"
+                " X-LOCAL:name, or the file transformed to CGCS2000 by the authority",
+                zh=f"{name} 坐标缺少测绘主管部门的转换参数，不能转换；请以 X-LOCAL:名称 配置参数，或由主管部门转换为 CGCS2000 后提交",
             ).with_code("crs-parameters-needed")
 
 

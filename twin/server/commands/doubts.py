@@ -66,6 +66,8 @@ def _option(rule: str, evidence: Evidence) -> str:
             return f"--axes {evidence.value}"
         case "encoding-doubtful":
             return f"--encoding {evidence.value}"
+        case "degrees-packed":
+            return ACCEPT
         case "unit-doubtful":
             return f"--unit {evidence.subject}={evidence.value}"
         case "codes-doubtful":
