@@ -221,6 +221,8 @@ def _can_hold(feature_type: FeatureType, layer: LayerInfo, file_format: str) -> 
     """Return whether features of the type can be made of the layer's geometry, as far as it is known."""
     if file_format == _OSM and not feature_type.osm_tags:
         return False
+    if layer.made_for is not None:
+        return layer.made_for.feature_type == feature_type.name
     is_raster = layer.geometry_type == "coverage"
     if is_raster or feature_type.geometry_type == "coverage":
         return is_raster and feature_type.recipe in (_RECIPES_OF.get(file_format, _RASTERS) if layer.recipes is None else layer.recipes)
@@ -288,7 +290,12 @@ def _as_remembered(guess: Guess, file_format: str, layer: LayerInfo, memory: Mem
 
 
 def _name_says(feature_type: FeatureType, layer: LayerInfo, file: str) -> tuple[float, Text]:
-    """Return how strongly the names of layer and file say the type, and which does; the layer's goes first."""
+    """Return how strongly the names of layer and file say the type, and which does; the layer's goes first.
+
+    A layer that the reader has made says it as one that is called so.
+    """
+    if layer.made_for is not None:
+        return _NAMED, layer.made_for.why
     spellings = spellings_of(feature_type)
     if layer.name in feature_type.cityjson_types:
         return _NAMED, Text(zh=f"城市对象类型 {layer.name}", en=f"city objects of type {layer.name}")

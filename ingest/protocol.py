@@ -23,7 +23,7 @@ from ingest.ends_elsewhere import NOT_ELSEWHERE, EndsElsewhere, EndsWanted
 from ingest.exported_table import ExportedTable
 from ingest.part_reading import AS_IT_SAYS, PartReading
 from ingest.understanding.defined import DefinedCrs, Stated, is_code
-from ingest.understanding.sample import LayerSample
+from ingest.understanding.sample import LayerSample, MadeFor
 from ingest.waivers import Waiver
 from twin.crs import LocalCrs
 from twin.crs.portable import PortableCrs
@@ -344,6 +344,7 @@ class LayerInfo:
     """Its first rows; None for a coverage, and for a layer that cannot be read before it is known what it is."""
     recipes: frozenset[Recipe] | None = None
     """Of a raster: what its bands and pixels can be read as; None where its format alone says that."""
+    made_for: MadeFor | None = None
 
     @property
     def stated_crs(self) -> Stated | None:
@@ -392,8 +393,7 @@ def batch_schema(feature_type: FeatureType) -> pa.Schema:
             pa.field("row", pa.int64(), nullable=False),
             pa.field("geom", pa.binary(), nullable=False),
             pa.field("natural_key", pa.string()),
-            pa.field("valid_from", pa.date32()),
-            pa.field("valid_to", pa.date32()),
+            *(pa.field(name, pa.date32()) for name in ("valid_from", "valid_to")),
             *(pa.field(f.name, arrow_type(f.type)) for f in feature_type.fields),
             pa.field("extra", pa.string()),
         ]

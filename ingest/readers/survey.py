@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ingest.readers.delimited import read_delimited
 from ingest.readers.encodings import declared_codec
 from ingest.readers.layers import layer_unclear, layers_named_like, spellings_of
 from ingest.readers.mdb import read_tables
+from ingest.readers.one_table import Half, PipeTypes, names_at_ends, parted
 from ingest.readers.points_elsewhere import asked_for, points_elsewhere
 from ingest.readers.sheets import Sheet
 from ingest.readers.source import SourceBatch, SourceLayer
@@ -30,12 +32,13 @@ from ingest.readers.survey_shapes import Ends, LineShapes, OwnEnds, PointShapes,
 from ingest.readers.workbook import begins_as_workbook, read_workbook
 from ingest.refusals import layer_missing, rejected
 from ingest.sampling import Sampled
-from ingest.understanding.sample import SAMPLED_ROWS
+from ingest.understanding.sample import SAMPLED_ROWS, MadeFor
 from twin.errors import Text, TwinError
 from twin.featuretypes.loader import load_feature_types
 from twin.model import FeatureType, Field
 
-_KIND = "kind"
+_KIND, _Z_REFERENCE, _INVERT = "kind", "z_reference", "invert"
+_LINES = "pipe_segment"
 _HEAD_BYTES = 32
 
 
@@ -71,8 +74,7 @@ class Survey:
 
     def inspect(self) -> FileInfo:
         """Return the sheets that hold a table."""
-        infos = tuple(LayerInfo(s.name, None, s.columns, None, len(s.rows), encoding=s.encoding) for s in self._own)
-        return FileInfo(self.format, infos)
+        return FileInfo(self.format, tuple(map(_described, self._own)))
 
     def open(self, part: PartRequest, /) -> SurveyLayer:
         """Return the table that ``part`` asks for; RejectedError when its geometry cannot be had from this survey."""
@@ -114,15 +116,17 @@ class Survey:
         return f"EPSG:{self._request.storage_srid}"
 
     def _choose(self, part: PartRequest) -> Sheet:
-        names = [s.name for s in self._own]
+        fitting = [s for s in self._own if not isinstance(s, Half) or s.geometry_type == part.feature_type.geometry_type]
+        names = [s.name for s in fitting]
         if part.layer is not None:
-            wanted = [s for s in self._own if normalised(s.name) == normalised(part.layer)]
+            called = normalised(part.layer)
+            wanted = [s for s in fitting if called == normalised(s.name) or (isinstance(s, Half) and called == normalised(s.base))]
         else:
-            wanted = [s for s in self._own if s.name in layers_named_like(part.feature_type, names)]
+            wanted = [s for s in fitting if s.name in layers_named_like(part.feature_type, names)]
         if len(wanted) == 1:
             return wanted[0]
-        if part.layer is None and self._own:
-            ranked = sorted(self._own, key=lambda s: self._fit(s, part.feature_type), reverse=True)
+        if part.layer is None and fitting:
+            ranked = sorted(fitting, key=lambda s: self._fit(s, part.feature_type), reverse=True)
             if len(ranked) == 1 or self._fit(ranked[0], part.feature_type) > self._fit(ranked[1], part.feature_type):
                 return ranked[0]
         raise layer_unclear(part.feature_type, names) if part.layer is None else layer_missing(part.layer, tuple(names))
@@ -193,7 +197,10 @@ def survey_of(files: Sequence[TableFile], request: ReadRequest) -> Survey:
     if not found:
         raise rejected("no-table", "The file holds no table with a header that is understood.", "文件中没有可识别表头的数据表。")
     own = _distinct(found)
-    return Survey("+".join(sorted({file.kind for file, _ in found})), [*own, *others], len(own), request)
+    pipes = _pipes(request)
+    halves = parted([*own, *others], pipes, request.parts, partial(_is_at_invert, pipes.line))
+    first, rest = chain.from_iterable(halves[: len(own)]), chain.from_iterable(halves[len(own) :])
+    return Survey("+".join(sorted({file.kind for file, _ in found})), [*(shown := tuple(first)), *rest], len(shown), request)
 
 
 def ends_wanted(survey: Survey, request: ReadRequest) -> EndsWanted | None:
@@ -232,13 +239,30 @@ def known_names() -> frozenset[str]:
     types = _packaged_types().values()
     fields = [f for t in types if t.geometry_type in ("Point", "LineString") for f in t.fields]
     texts = [text for f in fields for text in (f.name, f.title.zh, f.title.en, *f.aliases)]
-    return frozenset(normalised(t) for t in [*texts, *axis_names()])
+    return frozenset(normalised(t) for t in [*texts, *axis_names(), *names_at_ends()])
 
 
 def _without_points(table: str) -> TwinError:
     """Return the error of a table of lines that nothing places."""
     en = f"{table}: there is no table of the points, and none of the ends is published. Hand in a table with the end points beside it."
     return rejected("no-points", en, f"{table}：缺少管线点表，起止点也都未发布，无法确定管线位置。请同时提交含这些管线起止点的点表。")
+
+
+def _described(sheet: Sheet) -> LayerInfo:
+    info = LayerInfo(sheet.name, None, sheet.columns, None, len(sheet.rows), encoding=sheet.encoding)
+    return replace(info, made_for=MadeFor(sheet.feature_type, sheet.said)) if isinstance(sheet, Half) else info
+
+
+def _pipes(request: ReadRequest) -> PipeTypes:
+    """Return the types of points and lines that a survey is of: those asked for, else those of the platform."""
+    asked = ((p.feature_type, ends) for p in request.parts if (ends := _ends_of(p.feature_type)) is not None)
+    line, ends = next(asked, (None, None))
+    if line is None or ends is None:
+        line = _packaged_types()[_LINES]
+        ends = _ends_of(line)
+    if ends is None:
+        raise LookupError(line.name)
+    return PipeTypes(_node_type(line, request), line, ends)
 
 
 def _ends_of(feature_type: FeatureType) -> Ends | None:
@@ -276,6 +300,15 @@ def _with_kind(sheet: Sheet, part: PartRequest) -> tuple[Sheet, Text | None]:
         en=f"no column says the kind: {code}, as table {sheet.name!r} is called",
     )
     return sheet.with_column(field.title.zh, code), note
+
+
+def _is_at_invert(line: FeatureType, table: str) -> bool:
+    """Return whether heights of lines of the kind that a table's name says are those of the invert."""
+    fields = {f.name: f for f in line.fields}
+    kind, reference = fields.get(_KIND), fields.get(_Z_REFERENCE)
+    if kind is None or reference is None or reference.default_by is None:
+        return False
+    return reference.default_by[1].get(_kind_named(table, kind, line) or "") == _INVERT
 
 
 def _kind_named(name: str, field: Field, feature_type: FeatureType) -> str | None:

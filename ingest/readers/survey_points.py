@@ -124,6 +124,15 @@ def named_axes(columns: Sequence[str]) -> tuple[Coordinates, bool] | None:
     return None
 
 
+def own_axes(columns: Sequence[str]) -> tuple[str, str] | None:
+    """Return the columns that say where the rows of a table themselves are; None where there are none, or only those of ends of lines."""
+    axes = _axes(columns, "")
+    for one, other in ((axes["north"], axes["east"]), (axes["x"], axes["y"])):
+        if one and other:
+            return one, other
+    return None
+
+
 def _coordinates(sheet: Sheet, free: Sequence[str], role: _Role, part: PartRequest, request: ReadRequest) -> Coordinates | None:
     axes = _axes(free, role)
     if axes["north"] and axes["east"]:

@@ -9,9 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.crs import FloatArray
+from twin.errors import Text
 
 SAMPLED_ROWS = 1000
 type Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFor:
+    """Of a layer that the reader has made of another: the FeatureType it was made for, which it is nothing but, and why."""
+
+    feature_type: str
+    why: Text
 
 
 @dataclass(frozen=True, slots=True)
