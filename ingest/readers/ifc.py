@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class Ifc:
         except (ifcopenshell.Error, OSError, UnicodeDecodeError, RuntimeError) as error:
             raise rejected("unreadable", f"The IFC file cannot be read: {error}"[:300], "IFC 文件无法读取。") from error
         self._placement = placement_of(self._model, declared=request.crs is not None)
+        self._structure, self._maker = _Structure(self._model), ShapeMaker()
 
     def inspect(self) -> FileInfo:
         """Return the layers that have features, with their properties as columns; no shape is made for it."""
@@ -73,20 +74,22 @@ class Ifc:
         if not present:
             raise rejected("no-features", "The model holds no building.", "模型中没有建筑。")
         layer = part.feature_type.name if part.layer is None and part.feature_type.name in present else choose_layer(part, present)
-        return IfcLayer(self._model, layer, self._placement, self._limits)
+        return self._layer(layer)
 
     def _info(self, layer: str) -> LayerInfo:
-        source = IfcLayer(self._model, layer, self._placement, self._limits).source
+        source = self._layer(layer).source
         return LayerInfo(layer, "MultiPolygon Z", source.columns, source.crs, source.rows, source.assumed, source.encoding)
+
+    def _layer(self, layer: str) -> IfcLayer:
+        return IfcLayer(self._structure, layer, self._placement, self._limits, self._maker)
 
 
 class IfcLayer:
     """The entities of one kind."""
 
-    def __init__(self, model: ifcopenshell.file, layer: str, placement: Placement, limits: Limits) -> None:
-        self._layer, self._placement, self._limits = layer, placement, limits
-        self._objects = sorted(model.by_type(_LAYERS[layer]), key=lambda o: o.id())
-        self._structure = _Structure(model)
+    def __init__(self, structure: _Structure, layer: str, placement: Placement, limits: Limits, maker: ShapeMaker) -> None:
+        self._structure, self._layer, self._placement, self._limits, self._maker = structure, layer, placement, limits, maker
+        self._objects = sorted(structure.model.by_type(_LAYERS[layer]), key=lambda o: o.id())
         self._rows = [self._row(o) for o in self._objects]
         columns = tuple(dict.fromkeys(name for row in self._rows for name in row))
         if len(columns) > limits.columns:
@@ -96,17 +99,16 @@ class IfcLayer:
 
     def batches(self) -> Iterator[SourceBatch]:
         """Yield the entities in the order of the file, numbered from 1, a few at a time: each may be a whole building."""
-        maker = ShapeMaker()
         size = 1 if self._layer == "building" else 200
         for first in range(0, len(self._objects), size):
             chosen = self._objects[first : first + size]
-            bodies = [self._faces(o, maker) for o in chosen]
+            bodies = [self._faces(o) for o in chosen]
             measured = [
-                dict(row, **self._measured(o, b), **self._missing(o, b, maker))
+                dict(row, **self._measured(o, b), **self._missing(o, b))
                 for row, o, b in zip(self._rows[first : first + size], chosen, bodies, strict=True)
             ]
             geometry = np.empty(len(chosen), dtype=object)
-            geometry[:] = [self._outline(o, b, maker) for o, b in zip(chosen, bodies, strict=True)]
+            geometry[:] = [self._outline(o, b) for o, b in zip(chosen, bodies, strict=True)]
             yield SourceBatch(
                 rows=np.arange(first + 1, first + len(chosen) + 1, dtype=np.int64),
                 geometry=geometry,
@@ -133,23 +135,23 @@ class IfcLayer:
         own["area_m2"] = structure.area_m2(entity)
         return {name: value for name, value in own.items() if value is not None} | _properties(entity)
 
-    def _faces(self, entity: ifcopenshell.entity_instance, maker: ShapeMaker) -> Faces | None:
+    def _faces(self, entity: ifcopenshell.entity_instance) -> Faces | None:
         """Return what the entity consists of, placed in the map."""
         if self._layer == "space":
-            shape = maker.shape(entity)
+            shape = self._maker.shape(entity)
             made = None if shape is None else faces_of([(shape, SurfaceType.INTERIOR_WALL)], solid=True)
         else:
             products = self._structure.bounding(entity) if self._layer == "building" else self._structure.covering(entity)
-            made = self._together(products, maker)
+            made = self._together(products)
         return None if made is None else _placed(made, self._placement)
 
-    def _together(self, products: Sequence[ifcopenshell.entity_instance], maker: ShapeMaker) -> Faces | None:
-        shapes = ((shape, surface_kind(p)) for p in products if (shape := maker.shape(p)) is not None)
+    def _together(self, products: Sequence[ifcopenshell.entity_instance]) -> Faces | None:
+        shapes = ((shape, surface_kind(p)) for p in products if (shape := self._maker.shape(p)) is not None)
         return faces_of(shapes, solid=False)
 
-    def _outline(self, entity: ifcopenshell.entity_instance, body: Faces | None, maker: ShapeMaker) -> shapely.MultiPolygon | None:
+    def _outline(self, entity: ifcopenshell.entity_instance, body: Faces | None) -> shapely.MultiPolygon | None:
         """Return what the entity covers: of a building also its floors and rooms, which lie within its walls."""
-        if self._layer == "building" and (whole := self._together(self._structure.everything(entity), maker)) is not None:
+        if self._layer == "building" and (whole := self._together(self._structure.everything(entity))) is not None:
             return outline_of(_placed(whole, self._placement))
         return None if body is None else outline_of(body)
 
@@ -158,12 +160,12 @@ class IfcLayer:
             if faces is not None and len(faces.vertices) <= self._limits.vertices_per_feature:
                 yield Representation(index, _LOD, faces, None)
 
-    def _missing(self, building: ifcopenshell.entity_instance, body: Faces | None, maker: ShapeMaker) -> Row:
+    def _missing(self, building: ifcopenshell.entity_instance, body: Faces | None) -> Row:
         """Return, for a building, how many of its elements have no shape that could be made, and whether its body is too large to keep."""
         if self._layer != "building":
             return {}
         elements = self._structure.bounding(building)
-        without = sum(maker.shape(e) is None for e in elements)
+        without = sum(not self._maker.has_shape(e) for e in elements)
         found: dict[str, object] = {"ifc_elements": len(elements), "ifc_elements_without_shape": without}
         if body is not None and len(body.vertices) > self._limits.vertices_per_feature:
             found["ifc_body_left_out"] = f"{len(body.vertices)} vertices"
@@ -191,6 +193,10 @@ class _Structure:
     """The spatial structure of a model: what is in what, storey by storey."""
 
     model: ifcopenshell.file
+    _elevations_m: dict[int, float] = field(default_factory=dict)
+    """Of origins, by the number of their placement: asked for of every storey of a building again and again."""
+    _bounding: dict[int, list[ifcopenshell.entity_instance]] = field(default_factory=dict)
+    """Of buildings, by number."""
 
     @cached_property
     def unit_m(self) -> float:
@@ -206,15 +212,24 @@ class _Structure:
 
     def elevation_m(self, entity: ifcopenshell.entity_instance) -> float:
         """Return the height of an entity's own origin in the model."""
-        if entity.ObjectPlacement is None:
+        if (placement := entity.ObjectPlacement) is None:
             return 0.0
-        return float(ifcopenshell.util.placement.get_local_placement(entity.ObjectPlacement)[2, 3]) * self.unit_m
+        number = int(placement.id())
+        if number not in self._elevations_m:
+            self._elevations_m[number] = float(ifcopenshell.util.placement.get_local_placement(placement)[2, 3]) * self.unit_m
+        return self._elevations_m[number]
 
-    def storeys(self, entity: ifcopenshell.entity_instance) -> list[ifcopenshell.entity_instance]:
+    def storeys(self, entity: ifcopenshell.entity_instance) -> Sequence[ifcopenshell.entity_instance]:
         """Return the storeys of the same building, from below."""
-        building = self.above(entity, "IfcBuilding")
-        own = [s for s in self.model.by_type("IfcBuildingStorey") if self.above(s, "IfcBuilding") == building]
-        return sorted(own, key=lambda s: (self.elevation_m(s), s.id()))
+        return self._storeys_of[_number(self.above(entity, "IfcBuilding"))]
+
+    @cached_property
+    def _storeys_of(self) -> Mapping[int, Sequence[ifcopenshell.entity_instance]]:
+        """Storeys from below, by the number of their building; 0 where they are of none."""
+        found: dict[int, list[ifcopenshell.entity_instance]] = {}
+        for storey in sorted(self.model.by_type("IfcBuildingStorey"), key=lambda s: (self.elevation_m(s), s.id())):
+            found.setdefault(_number(self.above(storey, "IfcBuilding")), []).append(storey)
+        return found
 
     def level(self, storey: ifcopenshell.entity_instance) -> int:
         """Return 1 for the lowest storey above ground, 2 … above it, -1, -2 … below it."""
@@ -249,8 +264,11 @@ class _Structure:
 
     def bounding(self, building: ifcopenshell.entity_instance) -> list[ifcopenshell.entity_instance]:
         """Return walls, slabs and roofs of a building, the outer ones where the model says which are."""
-        elements = [e for e in self.everything(building) if is_one_of(e, *_ELEMENTS)]
-        return [e for e in elements if _is_external(e)] or elements
+        number = _number(building)
+        if number not in self._bounding:
+            elements = [e for e in self.everything(building) if is_one_of(e, *_ELEMENTS)]
+            self._bounding[number] = [e for e in elements if _is_external(e)] or elements
+        return self._bounding[number]
 
     def everything(self, building: ifcopenshell.entity_instance) -> list[ifcopenshell.entity_instance]:
         """Return what a building covers the ground with: walls, slabs, roofs and spaces."""
@@ -285,6 +303,10 @@ def _properties(entity: ifcopenshell.entity_instance) -> dict[str, object]:
         if key != "id" and isinstance(value, str | int | float | bool)
     }
     return dict(list(found.items())[:_MOST_SETS])
+
+
+def _number(entity: ifcopenshell.entity_instance | None) -> int:
+    return 0 if entity is None else int(entity.id())
 
 
 def _guid(entity: ifcopenshell.entity_instance | None) -> str | None:
