@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.readers.one_table_mates import told_once
-from ingest.readers.one_table_rows import NONE, Connected, Mask, Rows, filled
+from ingest.readers.one_table_rows import NONE, Connected, Mask, Rows, columns_of, filled
 from ingest.readers.packed_rows import PackedRows
 from ingest.readers.sheets import Row, Sheet
-from ingest.readers.survey_points import all_numbers
+from ingest.readers.survey_points import long_numbers
 from twin.errors import Text
 
 _BLOCK = 10_000
@@ -49,15 +49,17 @@ def lines_of(sheet: Sheet, rows: Connected, ends: tuple[str, str], carried: Carr
     Of two rows that tell one line from its ends the first is kept. At an end stands what the row there says of the line, else what all
     rows of that point agree on.
     """
-    kept, mate = told_once(sheet, rows, [name for name in carried.names if name in carried.compared])
+    kept, mate, columns = told_once(sheet, rows, [name for name in carried.names if name in carried.compared])
     at = np.flatnonzero(kept)
+    filling = {name for name in carried.names if name in carried.shared and name not in columns} if rows.continues.any() else set()
+    columns |= columns_of(sheet, {*filling, *(end.column for end in at_ends)})
     made = dict[str, pa.Array]()
-    for name in carried.names:
-        source = _sources(sheet.column(name), rows, name, carried, mate)[at]
+    for name in (name for name in carried.names if name in columns):
+        source = _sources(columns[name], rows, name, carried, mate)[at]
         if (source != at).any():
-            made[name] = sheet.column(name).take(pa.array(source))
+            made[name] = columns[name].take(pa.array(source))
     for end in at_ends:
-        made |= _of_ends(sheet, rows, end, mate, at)
+        made |= _of_ends(columns[end.column], rows, end, mate, at)
     made |= {name: array.take(pa.array(at)) for name, array in zip(ends, (rows.names, rows.ends), strict=True)}
     names = (*ends, *carried.names, *(name for end in at_ends for name in (end.start, end.end)))
     plain = [name for name in carried.names if name not in made]
@@ -76,13 +78,12 @@ def _sources(column: pa.Array, rows: Connected, name: str, carried: Carried, mat
     return source
 
 
-def _of_ends(sheet: Sheet, rows: Connected, end: PerEnd, mate: Rows, at: Rows) -> dict[str, pa.Array]:
+def _of_ends(column: pa.Array, rows: Connected, end: PerEnd, mate: Rows, at: Rows) -> dict[str, pa.Array]:
     """Return what a column says at the starts and at the ends of the lines."""
-    column = sheet.column(end.column)
     own, opposite = np.where(filled(column), np.arange(len(column)), NONE), mate[at]
     start, to = own[at], np.where(opposite == NONE, NONE, own[opposite])
     if not end.is_of_line:
-        agreed = _agreed(all_numbers(sheet, end.column), rows)
+        agreed = _agreed(long_numbers(column), rows)
         start = np.where(start == NONE, agreed[rows.start[at]], start)
         to = np.where(to == NONE, agreed[rows.end[at]], to)
     return {name: column.take(pa.array(source, mask=source == NONE)) for name, source in ((end.start, start), (end.end, to))}

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.readers.one_table_rows import NONE, Connected, Mask, Rows, are_same
+from ingest.readers.one_table_rows import NONE, Connected, Mask, Rows, are_same, columns_of
 from ingest.readers.sheets import Sheet
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def told_once(sheet: Sheet, rows: Connected, compared: Sequence[str]) -> tuple[Mask, Rows]:
-    """Return which rows are lines that no row before tells from the other end, and for each the row that does, `NONE` for none."""
+def told_once(sheet: Sheet, rows: Connected, compared: Sequence[str]) -> tuple[Mask, Rows, dict[str, pa.Array]]:
+    """Return which rows are lines that no row before tells from the other end, and for each the row that does, `NONE` for none.
+
+    With them come the columns ``compared``, where any had to be.
+    """
     kept, mate = rows.has_end.copy(), np.full(len(rows.start), NONE, np.int64)
     open_ = np.flatnonzero(kept & (rows.start != NONE) & (rows.start != rows.end))
     key = np.minimum(rows.start, rows.end).astype(np.int64) * rows.count + np.maximum(rows.start, rows.end)
     backwards = rows.start > rows.end
     open_ = open_[np.isin(key[open_], np.intersect1d(key[open_[backwards[open_]]], key[open_[~backwards[open_]]]))]
-    looks = _looks(sheet, compared, open_)
+    columns = columns_of(sheet, compared if len(open_) else ())
+    looks = _looks(columns.values(), open_)
     for told_apart in (looks, np.zeros(len(open_), np.uint64)):
         left = mate[open_] == NONE
         left &= kept[open_]
         some = open_[left]
         one, other = _pairs(key[some], told_apart[left], backwards[some], some)
         alike = np.ones(len(one), np.bool_)
-        for name in compared:
-            column = sheet.column(name)
+        for column in columns.values():
             alike &= are_same(column.take(pa.array(one)), column.take(pa.array(other)))
         first, second = np.minimum(one, other)[alike], np.maximum(one, other)[alike]
         mate[first], kept[second] = second, False
-    return kept, mate
+    return kept, mate, columns
 
 
-def _looks(sheet: Sheet, compared: Sequence[str], at: Rows) -> npt.NDArray[np.uint64]:
-    """Return a number for each row that is the same where all cells in ``compared`` are."""
+def _looks(columns: Iterable[pa.Array], at: Rows) -> npt.NDArray[np.uint64]:
+    """Return a number for each row that is the same where all cells of the ``columns`` are."""
     found = np.zeros(len(at), np.uint64)
-    for name in compared if len(at) else ():
-        cells = pc.fill_null(sheet.column(name).take(pa.array(at)).cast(pa.string()).dictionary_encode().indices, NONE)
+    for column in columns:
+        cells = pc.fill_null(column.take(pa.array(at)).cast(pa.string()).dictionary_encode().indices, NONE)
         found = (found ^ cells.to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)) * _FACTOR
         found ^= found >> np.uint64(29)
     return found

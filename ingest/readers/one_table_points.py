@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from ingest.readers.one_table_rows import NONE, Connected, Mask, Rows, are_same, filled
+from ingest.readers.one_table_rows import NONE, Connected, Mask, Rows, are_same, columns_of, filled
 from ingest.readers.packed_rows import PackedRows
 from ingest.readers.sheets import Row, Sheet
 
@@ -44,8 +44,7 @@ def _differing(sheet: Sheet, own: Sequence[str], again: Rows, of: Rows) -> tuple
     if not len(again):
         return differs, filling
     main = of[again]
-    for name in own:
-        column = sheet.column(name)
+    for name, column in columns_of(sheet, own).items():
         there = filled(column)
         source = np.arange(len(column))
         lacking = np.flatnonzero(~there[main] & there[again])[::-1]

@@ -93,7 +93,12 @@ def places_of(points: Points) -> FloatArray:
 
 def all_numbers(sheet: Sheet, column: str) -> FloatArray:
     """Return what `numbers` does of all rows."""
-    return _in_pieces(sheet.column(column), numbers)
+    return long_numbers(sheet.column(column))
+
+
+def long_numbers(column: pa.Array) -> FloatArray:
+    """Return what `numbers` does of a long column."""
+    return _in_pieces(column, numbers)
 
 
 def _in_pieces(column: pa.Array, read: Callable[[pa.Array], FloatArray]) -> FloatArray:

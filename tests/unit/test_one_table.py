@@ -295,7 +295,7 @@ def test_random_surveys_are_read_as_they_were_written(
     for point in pick.sample(range(count), count):
         to = [b for a, b in sorted(depth) if a == point and (both or (a, b) in pairs)]
         place = (NORTH + 30 * point, EAST + point)
-        told = [(f"P{point}", f"P{b}", *place, depth[point, b]) for b in to] or [(f"P{point}", None, *place, None)]
+        told: Table = [(f"P{point}", f"P{b}", *place, depth[point, b]) for b in to] or [(f"P{point}", None, *place, None)]
         rows += [told[0], *((row if numbered else (None, row[1], None, None, row[4])) for row in told[1:])]
     path = text(tmp_path_factory.mktemp("t") / "WS.csv", [("管线点号", "连接点号", "X", "Y", "埋深"), *rows])
     nodes, segments = points(path), lines(path) if pairs else None
