@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 from rules.rows import ReaderOfRows, Rows, area
 
 from ingest.checks.proposals import proposer
@@ -26,6 +27,7 @@ from ingest.units import factors_of
 from twin.errors import RejectedError
 from twin.featuretypes.loader import load_code_lists, load_feature_types
 from twin.model import Severity
+from twin.server.orders import PartOrder
 
 PARCEL = load_feature_types()["parcel"]
 LAND_USE = load_code_lists()["land_use"]
@@ -154,3 +156,13 @@ def test_a_number_with_a_letter_is_like_no_other_number(value: str, in_survey: s
 def test_a_code_of_ours_is_none_among_those_of_the_survey() -> None:
     values = convert(pa.array(["1301", "1104", "坑塘水面", "公园绿地"]), PARCEL.field("land_use_code"), "DLBM").values.to_pylist()
     assert values == [None, "1704", "1704", "1401"], "1301 is a waterworks in a plan and temporary use in a survey"
+
+
+@pytest.mark.parametrize(("unit", "is_taken"), [("land_use_survey", True), ("cm", True), ("furlong", False), ("Land_Use", False)])
+def test_an_order_declares_a_unit_or_a_classification(unit: str, is_taken: bool) -> None:
+    order = {"feature_type": "parcel", "dataset": "parcels", "units": {"地类编码": unit}}
+    if is_taken:
+        assert PartOrder.model_validate(order).units == {"地类编码": unit}
+    else:
+        with pytest.raises(ValidationError):
+            PartOrder.model_validate(order)

@@ -4,6 +4,7 @@ import { formatAddress, parseAddress } from "../src/upload/address";
 import { changedValues, parseChange } from "../src/upload/changes";
 import { FINDING_COLORS, WAIVED_COLOR, changeId, findingColor, findingId, mapContent, whatIs } from "../src/upload/content";
 import { changePart, checkRequest, commonCrs, datasetFor, draftOf, lackOf } from "../src/upload/draft";
+import { UNITS, unitChoices } from "../src/upload/declared";
 import { type Finding, parseFinding } from "../src/upload/findings";
 import { hasSeveralLayers, isChecking, isOver, largeDeletions, parseSubmission } from "../src/upload/submission";
 import { fileSize } from "../src/upload/ui/files_step";
@@ -269,5 +270,19 @@ describe("what a reviewer lets pass", () => {
 describe("fileSize", () => {
   it.each([[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KB"], [1_130_496, "1.1 MB"], [3 * 2 ** 30, "3.0 GB"], [2 ** 45, "32768.0 GB"]])("%d is %s", (bytes, text) => {
     expect(fileSize(bytes)).toBe(text);
+  });
+});
+
+describe("what may be declared of a column", () => {
+  const of = (value: string, stated: string | null): Parameters<typeof unitChoices>[0] => ({ value, stated, confidence: 0.5, subject: "地类编码", text: { zh: "代码", en: "codes" } });
+
+  it("is a unit of length, or one of the classifications its codes may be of", () => {
+    expect(unitChoices(of("cm", "mm"), "")).toEqual({ word: "unit", choices: UNITS });
+    expect(unitChoices(of("land_use_survey", "land_use"), "")).toEqual({ word: "codes_of", choices: ["land_use_survey", "land_use"] });
+  });
+
+  it("has what was declared before among it", () => {
+    expect(unitChoices(undefined, "land_use")).toEqual({ word: "codes_of", choices: ["land_use"] });
+    expect(unitChoices(undefined, "km")).toEqual({ word: "unit", choices: UNITS });
   });
 });

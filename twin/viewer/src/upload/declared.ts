@@ -1,5 +1,7 @@
 /** What a surveyor declares of one layer, against what the file says or the server found. Pure. */
 
+import type { Evidence } from "./understanding";
+
 export const AXES = ["xy", "yx"] as const;
 export type Axes = (typeof AXES)[number];
 export const UP = ["z", "y"] as const;
@@ -21,7 +23,7 @@ export interface Declared {
   /** Of an elevation model: the higher goes first where several have a height. */
   readonly priority: number;
   readonly encoding: string;
-  /** Column → unit its numbers are in. */
+  /** Column → unit its numbers are in, or classification its codes are of. */
   readonly units: ReadonlyMap<string, string>;
 }
 
@@ -38,6 +40,15 @@ export interface DeclaredRequest {
 }
 
 export const NOTHING_DECLARED: Declared = { crs: "", axes: "", isEllipsoidal: false, heightOffset: 0, up: "", priority: 0, encoding: "", units: new Map() };
+
+const isUnit = (name: string | null): boolean => name === null || name === "" || UNITS.some((unit) => unit === name) || name === "dm" || name === "km";
+
+/** Returns what may be declared of a column: units of length, or the classifications its codes may be of; what is declared is among them. */
+export function unitChoices(evidence: Evidence | undefined, declared: string): { word: "unit" | "codes_of"; choices: readonly string[] } {
+  const named = [evidence?.value ?? "", evidence?.stated ?? "", declared].filter((name) => name !== "");
+  if (named.every(isUnit)) return { word: "unit", choices: UNITS };
+  return { word: "codes_of", choices: [...new Set(named)] };
+}
 
 /** Returns what was declared in an earlier request. */
 export function declaredIn(asked: DeclaredRequest): Declared {

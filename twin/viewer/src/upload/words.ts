@@ -30,6 +30,7 @@ const words = {
   check_again: { zh: "重新检查", en: "Check again" },
   checking: { zh: "正在检查", en: "Checking" },
   close: { zh: "关闭", en: "Close" },
+  codes_of: { zh: "代码所属分类", en: "Codes of" },
   column: { zh: "文件的列", en: "Column of the file" },
   columns_mapped: { zh: "{mapped} / {count} 列已对应", en: "{mapped} of {count} columns matched" },
   commit_name: { zh: "提交名称", en: "Name" },

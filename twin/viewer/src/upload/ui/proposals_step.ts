@@ -2,7 +2,7 @@
 
 import { inLanguage } from "../../i18n";
 import { h } from "../../ui/dom";
-import { UNITS } from "../declared";
+import { unitChoices } from "../declared";
 import { type Draft, type DraftPart, commonCrs, datasetFor, lackOf } from "../draft";
 import { MODES, type Mode, layerName } from "../submission";
 import { FAIRLY_SURE, SURE, gainsays } from "../understanding";
@@ -97,20 +97,19 @@ function hasColumnDoubt({ proposal, mapping, declared }: DraftPart): boolean {
   return units.some((unit) => gainsays(unit) && isUnanswered(unit.subject)) || columns.some(({ subject, value, confidence }) => confidence < FAIRLY_SURE && mapping.get(subject ?? "") === value && isUnanswered(subject));
 }
 
-/** Returns a choice of units for a column of lengths, null for any other. */
+/** Returns a choice of units for a column of lengths, of classifications for one of codes that may be of two, null for any other. */
 function unitSelect(part: DraftPart, column: string, index: number, { say, isEditable }: ProposalsView, actions: ProposalsActions): HTMLElement | null {
   const evidence = part.proposal.understanding?.units.find(({ subject }) => subject === column);
   const declared = part.declared.units.get(column) ?? "";
   if (evidence === undefined && declared === "") return null;
   const declare = (value: string): void => { actions.changePart(index, { declared: { ...part.declared, units: new Map([...part.declared.units, [column, value]]) } }); };
-  const unit = h("select", { disabled: !isEditable, "aria-label": `${say("unit")}: ${column}`, onchange: () => { declare(unit.value); } });
-  const isOfCodes = evidence !== undefined && evidence.value !== null && !UNITS.some((name) => name === evidence.value);
-  const choices = isOfCodes ? [...new Set([evidence.value, evidence.stated ?? evidence.value])] : UNITS;
+  const { word, choices } = unitChoices(evidence, declared);
+  const unit = h("select", { disabled: !isEditable, "aria-label": `${say(word)}: ${column}`, onchange: () => { declare(unit.value); } });
   const options = choices.map((name) => h("option", { value: name, selected: name === declared }, name));
   unit.append(h("option", { value: "" }, say("as_found_value", { value: evidence?.stated ?? evidence?.value ?? "" })), ...options);
   const proposed = evidence === undefined || !gainsays(evidence) || evidence.value === declared || !isEditable ? null : evidence.value;
   const take = proposed === null ? null : plainButton(say("take_over", { value: proposed }), () => { declare(proposed); });
-  return h("div", { class: "unit" }, h("label", {}, say("unit"), " ", unit), take);
+  return h("div", { class: "unit" }, h("label", {}, say(word), " ", unit), take);
 }
 
 /** Returns why a column is taken for its field, or what it may be; a unit that is in doubt is told too. */
@@ -126,7 +125,7 @@ function columnWord(part: DraftPart, column: string, index: number, view: Propos
     const title = view.types.find(({ name }) => name === part.featureType)?.fields.find(({ name }) => name === value)?.title;
     words.push(" ", plainButton(say("take_over", { value: title === undefined ? value : inLanguage(title, language) }), () => { actions.changePart(index, { mapping: new Map([...part.mapping, [column, value]]) }); }));
   }
-  if (unit !== undefined && chosen !== "") words.push(h("div", { class: "why" }, `${say("unit")}: `, inLanguage(unit.text, language)));
+  if (unit !== undefined && chosen !== "") words.push(h("div", { class: "why" }, `${say(unitChoices(unit, "").word)}: `, inLanguage(unit.text, language)));
   return h("div", { class: "column-word" }, ...words);
 }
 
