@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
+from ingest.freed_memory import give_back_freed_memory
 from ingest.mapping import match_columns
 from ingest.names import normalised, parted_unit
 from ingest.protocol import PartRequest
@@ -194,6 +195,7 @@ def _halves(sheet: Sheet, roles: _Roles, types: PipeTypes) -> list[Sheet]:
     lines = lines_of(sheet, rows, ends, Carried(carried, compared, shared), roles.at_ends)
     if roles.part_of_pipe and "z_reference" not in roles.of_lines.values() and "z_reference" in types.line.field_names:
         lines = lines.with_column(_title(types.line, "z_reference"), roles.part_of_pipe)
+    give_back_freed_memory()
     return [_half(half, sheet, roles, t) for half, t in ((points, types.node), (lines, types.line))]
 
 
