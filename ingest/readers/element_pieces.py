@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 PIECE_BYTES = 4 << 20
 """Many elements, and little to hold; that and what is made of it."""
+_MOST_REPEATED = 4
+"""Times what is in a piece of its own: styles and the head of a sheet go along with each piece, and are parsed as often."""
 
 
 class IrregularError(Exception):
@@ -35,3 +37,14 @@ def cut_behind(end: bytes, chunks: Iterable[bytes], least_bytes: int) -> Iterato
 def is_plain(piece: bytes) -> bool:
     """Return whether every ``<`` begins a tag: there are no comments, no sections of text, and a declaration only at the beginning."""
     return b"<!" not in piece and piece.count(b"<?") <= piece.startswith((b"<?", b"\xef\xbb\xbf<?"))
+
+
+def check_repeated(repeated_bytes: int) -> None:
+    """IrregularError where more would go along with each piece than is worth its while."""
+    if repeated_bytes > _MOST_REPEATED * PIECE_BYTES:
+        raise IrregularError
+
+
+def without_prefix(prefix: bytes, piece: bytes) -> bytes:
+    """Return XML whose tags do not bear ``prefix``, a colon at its end."""
+    return piece if not prefix else piece.replace(b"<" + prefix, b"<").replace(b"</" + prefix, b"</")

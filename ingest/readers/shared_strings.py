@@ -6,7 +6,7 @@ import re
 from array import array
 from collections.abc import Iterable
 
-from ingest.readers.element_pieces import PIECE_BYTES, IrregularError, cut_behind, is_plain
+from ingest.readers.element_pieces import PIECE_BYTES, IrregularError, cut_behind, is_plain, without_prefix
 
 _TEXT = re.compile(rb"\s*(<si(?:\s[^<>]*)?(?:/>|>.*?</si>))", re.DOTALL)
 _HEAD = re.compile(rb"<sst(?:\s[^<>]*)?>")
@@ -20,11 +20,12 @@ _EMPTY_CELL = re.compile(rb'<c\s(?:[^<>]{0,200}\s)?t="s"(?:\s[^<>]{0,200})?/>')
 class SharedStrings:
     """The elements of a part of shared strings, one behind the other."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        """Take the part in chunks; IrregularError where elements cannot be told apart by how they are spelled."""
+    def __init__(self, chunks: Iterable[bytes], prefix: bytes = b"") -> None:
+        """Take the part in chunks, whose elements bear ``prefix``; IrregularError where their spelling does not tell them apart."""
         self._texts, self._ends = bytearray(), array("q", [0])
         self._head = b""
-        for piece in cut_behind(b"</si>", chunks, PIECE_BYTES):
+        for spelled in cut_behind(b"</%ssi>" % prefix, chunks, PIECE_BYTES):
+            piece = without_prefix(prefix, spelled)
             begin = 0 if self._head else self._after_head(piece)
             end = self._take(piece, begin)
             if _END.fullmatch(piece, end) is None:

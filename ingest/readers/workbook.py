@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,7 @@ from ingest.protocol import Limits
 from ingest.readers.archive import Archive
 from ingest.readers.element_pieces import IrregularError
 from ingest.readers.office_document import document_refusal
+from ingest.readers.open_document_pieces import CONTENT, OpenDocumentPieces, without_indents
 from ingest.readers.packed_rows import PackedRows
 from ingest.readers.sheets import Merged, Row, Sheet, find_table, numbered, too_many_columns
 from ingest.readers.workbook_cells import cell_notes, sheet_parts
@@ -39,11 +40,13 @@ OFFICE_BOOK = "xl/workbook.xml"
 """What makes a ZIP a workbook of Office."""
 _LONGEST_FORBIDDEN = 16
 """Bytes; what is looked for in XML is no longer."""
-_LINE_BREAKS = re.compile(rb">\s*\n\s*<")
 _WIDTH_OF_A_TABLE = 3
 """A narrower sheet is rather a note."""
 _PANIC = "PanicException"
 _SPREADSHEET = b"opendocument.spreadsheet"
+
+_Piece = tuple[int, calamine.CalamineSheet]
+"""How many rows of a sheet stand before those whose places are counted from the beginning of the piece, and these."""
 
 
 def begins_as_workbook(head: bytes) -> bool:
@@ -61,17 +64,21 @@ def in_archive(archive: Archive) -> bool:
 def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -> list[Sheet]:
     """Return the sheets that hold a table and are not hidden; ``known`` are normalised names a header row may hold.
 
-    RejectedError with a code of `Archive`, ``xml-dtd-forbidden``, ``too-many-rows``, ``too-many-columns``, ``workbook-broken`` or
-    ``workbook-encrypted``.
+    RejectedError with a code of `Archive`, ``xml-dtd-forbidden``, ``too-many-rows``, ``too-many-columns``, ``workbook-broken``,
+    ``workbook-encrypted`` or ``workbook-too-large``.
     """
     with source.open("rb") if isinstance(source, Path) else BytesIO(source) as file:
         book: BinaryIO = file
         said: Mapping[str, tuple[Text, ...]] = {}
         if file.read(len(_ZIP)) == _ZIP:
             archive = Archive(source, limits)
+            _check_length(archive, file.seek(0, SEEK_END), limits)
             _check_parts(archive, limits)
             said = cell_notes(archive)
             if OFFICE_BOOK not in archive.names:
+                if is_large(archive, {"": CONTENT}):
+                    with suppress(IrregularError), _faults_told():
+                        return _tables_in_pieces(OpenDocumentPieces(archive), limits, known)
                 book = _without_indents(archive)
             elif is_large(archive, parts := sheet_parts(archive)):
                 with suppress(IrregularError), _faults_told():
@@ -123,8 +130,8 @@ def _stream(name: str) -> bytes:
 
 
 def _sheets(book: calamine.CalamineWorkbook, limits: Limits, known: frozenset[str], said: Mapping[str, tuple[Text, ...]]) -> list[Sheet]:
-    def cells(number: int, _: str) -> Iterator[calamine.CalamineSheet]:
-        yield book.get_sheet_by_index(number)
+    def cells(number: int, _: str) -> Iterator[_Piece]:
+        yield 0, book.get_sheet_by_index(number)
 
     return _shown_sheets(book, cells, limits, known, said)
 
@@ -134,18 +141,28 @@ def _sheets_in_pieces(
 ) -> list[Sheet]:
     """As `_sheets`; IrregularError where the workbook has to be read whole."""
 
-    def cells(number: int, name: str) -> Iterator[calamine.CalamineSheet]:
+    def cells(number: int, name: str) -> Iterator[_Piece]:
         if name not in parts:
             raise IrregularError
-        for piece in pieces.sheet(parts[name]):
-            yield calamine.CalamineWorkbook.from_filelike(piece).get_sheet_by_index(number)
+        for before, piece in pieces.sheet(parts[name]):
+            yield before, calamine.CalamineWorkbook.from_filelike(piece).get_sheet_by_index(number)
 
     return _shown_sheets(calamine.CalamineWorkbook.from_filelike(pieces.frame()), cells, limits, known, said)
 
 
+def _tables_in_pieces(pieces: OpenDocumentPieces, limits: Limits, known: frozenset[str]) -> list[Sheet]:
+    """As `_sheets_in_pieces`, of an OpenDocument."""
+
+    def cells(number: int, _: str) -> Iterator[_Piece]:
+        for before, piece in pieces.table(number):
+            yield before, calamine.CalamineWorkbook.from_filelike(piece).get_sheet_by_index(0)
+
+    return _shown_sheets(calamine.CalamineWorkbook.from_filelike(pieces.frame()), cells, limits, known, {})
+
+
 def _shown_sheets(
     book: calamine.CalamineWorkbook,
-    cells: Callable[[int, str], Iterator[calamine.CalamineSheet]],
+    cells: Callable[[int, str], Iterator[_Piece]],
     limits: Limits,
     known: frozenset[str],
     said: Mapping[str, tuple[Text, ...]],
@@ -166,7 +183,7 @@ def _shown_sheets(
     return [replace(table, notes=(*table.notes, *said.get(table.name, ()), *notes)) for table in sheets]
 
 
-def _table(name: str, pieces: Iterator[calamine.CalamineSheet], limits: Limits, known: frozenset[str]) -> tuple[Sheet | None, int]:
+def _table(name: str, pieces: Iterator[_Piece], limits: Limits, known: frozenset[str]) -> tuple[Sheet | None, int]:
     """Return the table on a sheet, and how many columns are filled."""
     rows = _Rows(pieces, limits)
     packed = PackedRows.of(rows)
@@ -176,7 +193,7 @@ def _table(name: str, pieces: Iterator[calamine.CalamineSheet], limits: Limits, 
 class _Rows:
     """The rows of a sheet that hold anything, piece by piece, and what is known of the sheet once they were taken."""
 
-    def __init__(self, pieces: Iterator[calamine.CalamineSheet], limits: Limits) -> None:
+    def __init__(self, pieces: Iterator[_Piece], limits: Limits) -> None:
         self._pieces = pieces
         self._limits = limits
         self.numbers = array("q")
@@ -187,11 +204,11 @@ class _Rows:
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows; RejectedError ``too-many-rows`` or ``too-many-columns``, IrregularError where they do not follow each other."""
         last = 0
-        for piece in self._pieces:
+        for before, piece in self._pieces:
             self.merged = piece.merged_cell_ranges or self.merged
             if piece.start is None:
                 continue
-            top, left = piece.start
+            top, left = before + piece.start[0], piece.start[1]
             self.left, self.right = min(self.left, left), max(self.right, left + piece.width)
             if self.right > self._limits.columns:
                 raise too_many_columns(self._limits.columns)
@@ -227,8 +244,18 @@ def _without_indents(archive: Archive) -> BytesIO:
     with zipfile.ZipFile(packed, "w") as target:
         for name in archive.names:
             content = archive.read(name)
-            target.writestr(name, _LINE_BREAKS.sub(b"><", content) if name == "content.xml" else content)
+            target.writestr(name, without_indents(content) if name == CONTENT else content)
     return packed
+
+
+def _check_length(archive: Archive, packed_bytes: int, limits: Limits) -> None:
+    """Refuse what says to be longer than may be unpacked: told at once, and what to do; what lies of it is told as it is unpacked."""
+    unpacked_bytes = sum(map(archive.size, archive.names))
+    if limits.unpacked_bytes < unpacked_bytes <= limits.compression_ratio * packed_bytes:
+        most_mb = limits.unpacked_bytes >> 20
+        en = f"The workbook has more than {most_mb} MB of cells: save its sheets as CSV (UTF-8) and hand these in as a ZIP, or divide it."
+        zh = f"工作簿的单元格内容超过 {most_mb} MB：请将各工作表另存为 CSV（UTF-8）后打包为 ZIP 提交，或拆分为几个文件。"
+        raise rejected("workbook-too-large", en, zh)
 
 
 def _check_parts(archive: Archive, limits: Limits) -> None:

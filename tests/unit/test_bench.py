@@ -236,7 +236,8 @@ def test_parts_and_single_benchmarks_may_be_asked_for() -> None:
     for name in ("items100", "mvt_z14_pipes", "export", "export.fgb", "tile_cached", "overload", "tiles_5m"):
         asked = read_arguments(["--only", f"serve.{name}", "--share", "0.2"])
         assert (asked.parts, asked.only, asked.share) == (("serve",), {f"serve.{name}"}, 0.2)
-    for name in ("load.copy", "load.checked_pipes", "load.delta", "load.survey", "load.survey_csv", "tiles.lod2", "tiles.edit", "tiles.edit_1M"):
+    loads = ("load.copy", "load.checked_pipes", "load.delta", "load.survey", "load.survey_csv")
+    for name in (*loads, "tiles.lod2", "tiles.edit", "tiles.edit_1M"):
         asked = read_arguments(["--only", name])
         assert (asked.parts, asked.only) == ((name.partition(".")[0],), {name})
 

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from ingest.protocol import Limits
-from ingest.readers import archive, shared_strings, workbook, workbook_cells, workbook_pieces
+from ingest.readers import archive, element_pieces, open_document_pieces, shared_strings, workbook, workbook_cells, workbook_pieces
 from ingest.readers.element_pieces import IrregularError, cut_behind
 from ingest.readers.shared_strings import SharedStrings
 from ingest.readers.sheets import Sheet
@@ -100,7 +100,7 @@ def wholes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(workbook, "_sheets", counted)
     monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", -1)
     monkeypatch.setattr(archive, "_CHUNK", 700)
-    for module in (shared_strings, workbook_cells, workbook_pieces):
+    for module in (element_pieces, open_document_pieces, shared_strings, workbook_cells, workbook_pieces):
         monkeypatch.setattr(module, "PIECE_BYTES", 3_000)
     return whole
 
@@ -120,10 +120,20 @@ def test_pieces_say_what_the_whole_says(tmp_path: Path, monkeypatch: pytest.Monk
     assert lines["管径"] == ("int64", [300])  # type: ignore[index]
 
 
+def _prefixed(part: bytes) -> bytes:
+    """Have all elements of a part bear a prefix, and no namespace be that of those without one."""
+    return re.sub(rb"<(/?)(?=[a-zA-Z])", rb"<\1x:", part).replace(b" xmlns=", b" xmlns:x=", 1)
+
+
+def _unplaced(sheet: bytes) -> bytes:
+    """Take numbers of rows and places of cells away."""
+    return re.sub(rb'<(row|c) r="[A-Z0-9]+"', rb"<\1", sheet)
+
+
 SPELLINGS: dict[str, dict[str, Change]] = {
     "rows without numbers": {"sheet": lambda x: re.sub(rb'<row r="[0-9]+"', b"<row", x)},
     "numbers in other quotes": {"sheet": lambda x: re.sub(rb'<row r="([0-9]+)"', rb"<row r='\1'", x)},
-    "a prefix": {"sheet": lambda x: re.sub(rb"<(/?)(row|sheetData)\b", rb"<\1x:\2", x).replace(b"<worksheet ", _PREFIXED, 1)},
+    "a prefix of rows alone": {"sheet": lambda x: re.sub(rb"<(/?)(row|sheetData)\b", rb"<\1x:\2", x).replace(b"<worksheet ", _PREFIXED, 1)},
     "a comment": {"sheet": lambda x: x.replace(b"</row>", b"</row><!-- </row><row> -->", 3)},
     "texts named with space": {"sheet": lambda x: x.replace(b't="s"><v>', b't="s"><v> ', 1)},
     "texts in other quotes": {"sheet": lambda x: re.sub(rb't="s"', b"t='s'", x)},
@@ -140,9 +150,21 @@ def test_what_is_spelled_otherwise_is_read_whole(tmp_path: Path, wholes: list[in
     assert not wholes
     ((name, numbers, _, columns), lines) = read(changed(written(tmp_path / "b.xlsx"), **SPELLINGS[spelling]))
     assert wholes
-    if spelling == "rows without numbers":  # the sheet has no rows where nothing stands: they count one after the other
+    if spelling in (
+        "rows without numbers",
+        "places of some cells",
+    ):
+        # the sheet has no rows where nothing stands: they count one after the other
         numbers = expected[0][1]
     assert [name, numbers, columns, lines] == [*expected[0][:2], expected[0][3], expected[1]]
+
+
+def test_places_of_some_cells_alone_are_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wholes: list[int]) -> None:
+    path = changed(written(tmp_path / "a.xlsx"), sheet=lambda x: _unplaced(x).replace(b"</row><row><c ", b'</row><row><c r="A901" ', 500))
+    found = read(path)
+    assert wholes
+    monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", 1 << 30)
+    assert read(path) == found
 
 
 def _no_rows(sheet: bytes, spelling: bytes) -> bytes:
@@ -151,6 +173,9 @@ def _no_rows(sheet: bytes, spelling: bytes) -> bytes:
 
 
 REGULAR: dict[str, dict[str, Change]] = {
+    "a prefix": {"sheet": _prefixed, "strings": _prefixed},
+    "no places": {"sheet": _unplaced},
+    "no places and a prefix": {"sheet": lambda x: _prefixed(_unplaced(x)), "strings": _prefixed},
     "empty cells that name a text": {"sheet": lambda x: x.replace(b"</row>", b'<c r="Z9" t="s"/></row>', 1)},
     "empty rows": {"sheet": lambda x: x.replace(b"</sheetData>", b'<row r="905"/><row r="906" spans="1:2"></row></sheetData>')},
     "no rows as Excel writes it": {"empty": lambda x: _no_rows(x, b"<sheetData/>")},
@@ -221,3 +246,13 @@ def test_texts_that_are_not_there_are_not_guessed() -> None:
     assert re.findall(rb"<v>(.)", rows) == [b"0", b"1"]
     with pytest.raises(IrregularError):
         texts.of(b'<c r="A1" t="s"><v>3</v></c>')
+
+
+@pytest.mark.parametrize(("ratio", "code"), [(1000, "workbook-too-large"), (0, "zip-bomb")])
+def test_more_than_may_be_unpacked_is_refused_with_what_to_do(tmp_path: Path, ratio: int, code: str) -> None:
+    """What unpacks to more than its length lets expect is none of a table's: it is refused as such."""
+    path = written(tmp_path / "a.xlsx")
+    most = sum(info.file_size for info in zipfile.ZipFile(path).infolist()) - 1
+    with pytest.raises(RejectedError) as refused:
+        read(path, Limits(unpacked_bytes=most, compression_ratio=ratio))
+    assert refused.value.code == code
