@@ -59,7 +59,7 @@ def shape_faults(geometry: Geometries, parameter: Parameters) -> Iterator[ShapeF
     repeated = _repeated(geometry, edges, parameter)
     yield from _repeated_vertices(edges, repeated)
     yield from _short_segments(edges, parameter)
-    yield from _spikes(edges if not repeated.any() else _without(edges, repeated), parameter)
+    yield from _spikes(edges, repeated, parameter)
     if rings is None:
         yield from _touching_lines(geometry)
     else:
@@ -86,17 +86,19 @@ def _edges(geometry: Geometries, rings: Rings | None) -> _Edges:
     return _Edges(xy, start, np.repeat(rows, sizes - 1), before, vector, np.hypot(vector[:, 0], vector[:, 1]))
 
 
-def _without(edges: _Edges, left_out: Mask) -> _Edges:
-    """Return the other edges; before each comes the last of them in its ring or line."""
-    kept = np.flatnonzero(~left_out)
-    begins = edges.before != np.arange(len(left_out)) - 1
-    begins[:1] = True  # before the first edge of lines comes -1, as if it followed another
-    way = (np.cumsum(begins) - 1)[kept]
-    first = np.flatnonzero(np.diff(way, prepend=-1))
-    before = np.arange(len(kept)) - 1
-    goes_round = edges.before[np.flatnonzero(begins)[way[first]]] >= 0
-    before[first] = np.where(goes_round, np.append(first[1:], len(kept)) - 1, -1)
-    return _Edges(edges.xy, edges.start[kept], edges.owner[kept], before, edges.vector[kept], edges.length_m[kept])
+def _before_repeats(edges: _Edges, repeated: Mask) -> Index:
+    """Return the edge before each, past edges that lead nowhere; in a ring of nothing else it is one of them."""
+    at = np.flatnonzero(repeated)
+    if not len(at):
+        return edges.before
+    before = edges.before.copy()
+    for _ in range(len(at).bit_length()):  # every round goes past twice as many
+        onto = before[at]
+        more = (onto >= 0) & repeated[onto]
+        before[at[more]] = before[onto[more]]
+    after = np.flatnonzero(repeated[before] & (before >= 0) & ~repeated)
+    before[after] = before[before[after]]
+    return before
 
 
 def _repeated(geometry: Geometries, edges: _Edges, parameter: Parameters) -> Mask:
@@ -119,10 +121,10 @@ def _short_segments(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault
     yield from _by_row("short-segment", edges, hit, edges.length_m, (zh, en))
 
 
-def _spikes(edges: _Edges, parameter: Parameters) -> Iterator[ShapeFault]:
+def _spikes(edges: _Edges, repeated: Mask, parameter: Parameters) -> Iterator[ShapeFault]:
     """A spike is a vertex where the way goes back nearly as it came, both ways longer than a slip of the pen. No vertex repeats another."""
-    into = edges.before
-    long_enough = edges.length_m >= parameter("spike", "length_m")
+    into = _before_repeats(edges, repeated)
+    long_enough = (edges.length_m >= parameter("spike", "length_m")) & ~repeated
     dot = (edges.vector * edges.vector[into]).sum(axis=1)
     product = edges.length_m * edges.length_m[into]
     limit = np.cos(np.radians(parameter("spike", "angle_deg")))
