@@ -1,7 +1,7 @@
 """Where GDAL's OSM driver puts the places of nodes when they are too many for its memory: a file without a name that we hold open.
 
 A reader can open no file for writing. GDAL asks a file system of ours instead (``VSIInstallPluginHandler``, GDAL's cpl_vsi.h), which
-has one file, behind what was unpacked into the scratch file; it is read and written by its number, so no page of it is mapped.
+has one file, beside what was unpacked; it is read and written by its number, so no page of it is mapped.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class NodesFile:
 
     def __init__(self, scratch: Scratch) -> None:
         """Have every GDAL of this process put the file there, as long as this object and ``scratch`` live."""
-        self._file, self._begin = scratch.rest()
+        self._file = scratch.beside()
         self._at = self._length = 0
         self.fault: OSError | None = None
         """Why something was not written or read; GDAL goes on where it could not read, with places that are none."""
@@ -70,7 +70,7 @@ class NodesFile:
         if not wanted:
             return 0
         try:
-            os.lseek(self._file, self._begin + self._at, os.SEEK_SET)  # Python's preadv is preadv2(2), which a reader may not call
+            os.lseek(self._file, self._at, os.SEEK_SET)  # Python's preadv is preadv2(2), which a reader may not call
             done = os.readv(self._file, [(c_char * wanted).from_address(to)])
         except OSError as error:
             self.fault = error
@@ -81,7 +81,7 @@ class NodesFile:
     def _write(self, _handle: int, what: int, size: int, count: int) -> int:
         rest = memoryview((c_char * (size * count)).from_address(what))
         try:
-            os.lseek(self._file, self._begin + self._at, os.SEEK_SET)
+            os.lseek(self._file, self._at, os.SEEK_SET)
             while rest:
                 done = os.write(self._file, rest)
                 rest = rest[done:]

@@ -28,7 +28,7 @@ class Scratch:
     def __init__(self, work: Path | None) -> None:
         """Open it in ``work``, as `ReadRequest` has it; StorageFullError, or UnavailableError where it cannot be for another reason."""
         with _faults_told():
-            self._file = unnamed_file(work)
+            self._file, self._beside = unnamed_file(work), unnamed_file(work)
         self._end = 0
 
     def __enter__(self) -> Self:
@@ -36,6 +36,7 @@ class Scratch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
+        self._beside.close()
 
     @property
     def path(self) -> Path:
@@ -47,9 +48,9 @@ class Scratch:
         """Whether nothing was unpacked into it: what is then unpacked first can be read as the whole file."""
         return self._end == 0
 
-    def rest(self) -> tuple[int, int]:
-        """Return the file's number and where nothing was unpacked yet, for who writes there and unpacks nothing any more."""
-        return self._file.fileno(), self._end
+    def beside(self) -> int:
+        """Return the number of a second file, which is empty: what is unpacked must not grow while it is read."""
+        return self._beside.fileno()
 
     def append(self, chunks: Iterable[bytes]) -> int:
         """Write a file behind those that are there and return its length; errors as when it is opened."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,15 +87,21 @@ def test_nodes_that_do_not_fit_lie_in_a_file(extract: Path, monkeypatch: pytest.
         scratch.append([unpacked])
         reader.keep_nodes_in(scratch)
         assert rows(reader, monkeypatch, 2) == (expected, [("2", "YES")])
-        file, begin = scratch.rest()
-        assert os.fstat(file).st_size > 2 << 20
-        assert os.pread(file, begin, 0) == unpacked
+        assert os.fstat(scratch.beside()).st_size > 2 << 20
+        assert scratch.path.read_bytes() == unpacked
 
 
-def test_a_reader_has_that_file(tmp_path: Path) -> None:
-    """In the sandbox: 20 MB of nodes, of which it has room for 12."""
+@pytest.mark.parametrize("packed", ["", ".zip", ".gz"])
+def test_a_reader_has_that_file(tmp_path: Path, packed: str) -> None:
+    """In the sandbox: 20 MB of nodes, of which it has room for 12; an extract that was unpacked lies in the file beside (R24)."""
     buildings = 10_000
-    request = ReadRequest(write_buildings(tmp_path / "a.osm.pbf", buildings), (PartRequest(None, BUILDING, "d"),), storage_srid=2056)
+    path = write_buildings(tmp_path / "a.osm.pbf", buildings)
+    if packed == ".zip":
+        with zipfile.ZipFile(path := tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(tmp_path / "a.osm.pbf", "a.osm.pbf")
+    elif packed:
+        (path := tmp_path / "a.osm.pbf.gz").write_bytes(gzip.compress((tmp_path / "a.osm.pbf").read_bytes()))
+    request = ReadRequest(path, (PartRequest(None, BUILDING, "d"),), storage_srid=2056)
     found = [f for message in read_file(request) if isinstance(message, PartBatch) for f in (*message.table["building_id"].to_pylist(),)]
     assert found == [f"w{k + 1}" for k in range(buildings)]
 
@@ -129,7 +137,7 @@ def test_a_fault_of_that_file_is_ours(
     reader = OsmPbf(extract, Limits())
     number = os.open(to, os.O_RDWR if error is StorageFullError else os.O_RDONLY)
     with Scratch(tmp_path) as scratch:
-        monkeypatch.setattr(scratch, "rest", lambda: (number, 0))
+        monkeypatch.setattr(scratch, "beside", lambda: number)
         reader.keep_nodes_in(scratch)
         with pytest.raises(error):
             rows(reader, monkeypatch, 2)
