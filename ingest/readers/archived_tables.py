@@ -6,11 +6,12 @@ from pathlib import PurePosixPath
 
 from ingest.protocol import Limits, ReadRequest
 from ingest.readers.archive import Archive
+from ingest.readers.compound_file import OLE_MAGIC
 from ingest.readers.content import HEAD_BYTES
 from ingest.readers.delimited import is_delimited, read_delimited
 from ingest.readers.mdb import is_access
 from ingest.readers.survey import Survey, TableFile, known_names, survey_of
-from ingest.readers.workbook import OLE_MAGIC, in_archive
+from ingest.readers.workbook import in_archive
 from ingest.refusals import rejected
 from twin.errors import RejectedError
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from ingest.readers.archive import is_archive
 from ingest.readers.archived_tables import begins_as_table
+from ingest.readers.compound_file import OLE_MAGIC
 from ingest.readers.content import Content
 from ingest.readers.delimited import is_delimited
 from ingest.readers.left_out import telling
 from ingest.readers.source import Reader
-from ingest.readers.workbook import OLE_MAGIC
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ import python_calamine as calamine
 
 from ingest.protocol import Limits
 from ingest.readers.archive import Archive
+from ingest.readers.compound_file import OLE_MAGIC
 from ingest.readers.element_pieces import IrregularError
 from ingest.readers.office_document import document_refusal
 from ingest.readers.open_document_pieces import CONTENT, OpenDocumentPieces, without_indents
@@ -28,11 +29,10 @@ from ingest.readers.packed_rows import PackedRows
 from ingest.readers.sheets import Merged, Row, Sheet, find_table, numbered, too_many_columns
 from ingest.readers.workbook_cells import cell_notes, sheet_parts
 from ingest.readers.workbook_pieces import WorkbookPieces, is_large
+from ingest.readers.xls_pieces import XlsPieces, is_large_xls
 from ingest.refusals import rejected
 from twin.errors import Text, TwinError
 
-OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""Compound files: workbooks of Excel 97 to 2003."""
 _ZIP = b"PK"
 _WIDE_CELL = re.compile(rb'<c r="(?:A[M-Z][A-Z]|AL[M-Z]|[B-Z][A-Z]{2})[0-9]')
 """A reference to a column after ALL, the thousandth."""
@@ -83,8 +83,12 @@ def read_workbook(source: Path | bytes, limits: Limits, known: frozenset[str]) -
             elif is_large(archive, parts := sheet_parts(archive)):
                 with suppress(IrregularError), _faults_told():
                     return _sheets_in_pieces(WorkbookPieces(archive), parts, limits, known, said)
-        elif (other := _other_than_workbook(book)) is not None:
-            raise other
+        else:
+            if is_large_xls(book):
+                with suppress(IrregularError), _faults_told():
+                    return _xls_in_pieces(XlsPieces(book), limits, known)
+            if (other := _other_than_workbook(book)) is not None:
+                raise other
         book.seek(0)
         with _faults_told():
             return _sheets(calamine.CalamineWorkbook.from_filelike(book), limits, known, said)
@@ -117,6 +121,7 @@ def _encrypted() -> TwinError:
 
 def _other_than_workbook(book: BinaryIO) -> TwinError | None:
     """Return why a compound file is not read whose streams are those of a locked workbook or of a text; None for any other."""
+    book.seek(0)
     content = book.read()
     if all(_stream(name) in content for name in ("EncryptionInfo", "EncryptedPackage")):
         return _encrypted()
@@ -156,6 +161,16 @@ def _tables_in_pieces(pieces: OpenDocumentPieces, limits: Limits, known: frozens
     def cells(number: int, _: str) -> Iterator[_Piece]:
         for before, piece in pieces.table(number):
             yield before, calamine.CalamineWorkbook.from_filelike(piece).get_sheet_by_index(0)
+
+    return _shown_sheets(calamine.CalamineWorkbook.from_filelike(pieces.frame()), cells, limits, known, {})
+
+
+def _xls_in_pieces(pieces: XlsPieces, limits: Limits, known: frozenset[str]) -> list[Sheet]:
+    """As `_sheets_in_pieces`, of an XLS."""
+
+    def cells(number: int, _: str) -> Iterator[_Piece]:
+        for piece in pieces.sheet(number):
+            yield 0, calamine.CalamineWorkbook.from_filelike(piece).get_sheet_by_index(number)
 
     return _shown_sheets(calamine.CalamineWorkbook.from_filelike(pieces.frame()), cells, limits, known, {})
 

@@ -1,4 +1,4 @@
-"""What a check of tables and of grids holds does not grow with their cells: workbooks, networks as text, VCT, and a GeoTIFF in a ZIP."""
+"""What a check of tables and of grids holds does not grow with their cells: workbooks, networks as text, VCT, a GeoTIFF in a ZIP."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from rasterio.windows import Window
 from bench.workload import SRID
 from tests.integration.test_load_memory import Peaks, peaks_of
 from tests.textured_city import zipped
+from tests.unit.test_large_open_documents import document, table
+from tests.unit.test_large_open_documents import row as open_document_row
 from tests.workbooks import workbook
 
 _MOST_MIB = 600
@@ -65,6 +67,19 @@ def xml_row(number: int, cells: tuple[object, ...]) -> bytes:
         for letter, cell in zip("ABCDEFGHIJ", cells, strict=False)
     )
     return f'<row r="{number}">{text}</row>'.encode()
+
+
+@pytest.mark.slow
+def test_a_larger_open_document_takes_hardly_more(tmp_path: Path) -> None:
+    """Of 50,000 and 200,000 rows: read whole, a row of twelve cells was 5.8 kB."""
+
+    def write(rows: int) -> Path:
+        cells = "".join(open_document_row(*point(k)) for k in range(rows))
+        return document(tmp_path / f"{rows}.ods", table("管点", open_document_row(*_HEADER) + cells))
+
+    small, large, more = grown(write, (50_000, 200_000), (None, "pipe_node", "n"))
+    assert (large.of_data_mib - small.of_data_mib) * 2**20 < 250 * more, (small, large)
+    assert large.whole_mib < _MOST_MIB
 
 
 @pytest.mark.slow

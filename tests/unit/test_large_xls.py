@@ -1,0 +1,74 @@
+"""A large XLS is read piece by piece as it is read whole; what is built otherwise is read whole, and nothing of it ends a reader."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.protocol import Limits
+from ingest.readers import workbook, xls_pieces
+from ingest.readers.compound_file import CompoundFile, with_stream
+from ingest.readers.element_pieces import IrregularError
+from ingest.readers.sheets import Sheet
+from ingest.readers.survey import known_names
+from ingest.readers.xls_pieces import XlsPieces
+from twin.errors import RejectedError
+
+MERGED = Path(__file__).parents[1] / "data" / "merged.xls"
+
+
+def table_of(sheet: Sheet) -> tuple[object, ...]:
+    columns = {name: sheet.column(name) for name in sheet.columns}
+    return sheet.name, [*sheet.numbers], sheet.notes, {name: (str(c.type), c.to_pylist()) for name, c in columns.items()}
+
+
+def read(source: Path | bytes) -> list[tuple[object, ...]]:
+    return [table_of(sheet) for sheet in workbook.read_workbook(source, Limits(), known_names())]
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have every workbook count as large, and a piece be a row; the list has the length of each."""
+    lengths = list[int]()
+    as_it_was = XlsPieces._book
+
+    def counted(self: XlsPieces, number: int, rows: bytes) -> BytesIO:
+        lengths.append(len(rows))
+        return as_it_was(self, number, rows)
+
+    monkeypatch.setattr(XlsPieces, "_book", counted)
+    monkeypatch.setattr(xls_pieces, "_LARGE_BYTES", -1)
+    monkeypatch.setattr(xls_pieces, "PIECE_BYTES", 1)
+    return lengths
+
+
+def test_pieces_say_what_the_whole_says(monkeypatch: pytest.MonkeyPatch, pieces: list[int]) -> None:
+    in_pieces = read(MERGED)
+    assert len(pieces) > 6
+    monkeypatch.setattr(xls_pieces, "_LARGE_BYTES", 1 << 30)
+    assert in_pieces == read(MERGED)
+    ((name, numbers, _, _),) = in_pieces
+    assert (name, len(numbers)) == ("管线点", 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("pieces")
+@given(at=st.integers(0), value=st.integers(0, 255), end=st.integers(0))
+def test_damaged_ones_are_read_or_refused(at: int, value: int, end: int) -> None:
+    content = bytearray(MERGED.read_bytes())
+    content[at % len(content)] = value
+    for each in (bytes(content), bytes(content[: 8 + end % len(content)])):
+        with suppress(RejectedError):
+            read(each)
+
+
+@pytest.mark.parametrize("length", [4096, 4097, 200_000, 5 << 20])
+def test_a_stream_comes_back(length: int) -> None:
+    content = bytes(k % 251 for k in range(length))
+    assert b"".join(CompoundFile(BytesIO(with_stream("Workbook", content))).stream("Workbook")) == content
+    with pytest.raises(IrregularError):
+        next(CompoundFile(BytesIO(with_stream("Book", content))).stream("Workbook"))
