@@ -19,6 +19,7 @@ from ingest.readers.cityjson_footprints import reference_geometry
 from ingest.readers.cityjson_frame import Frame, Json
 from ingest.readers.cityjson_objects import INTERIOR, CityFeature, Scope, document_of
 from ingest.readers.cityjson_textures import Appearance
+from ingest.readers.collector import without_collector
 from ingest.readers.json_columns import DEEPEST, columns_of, flattened, is_too_deep, json_column
 from ingest.readers.layers import layer_unclear
 from ingest.readers.pictures import WAITING_BYTES, Picture, Pictures
@@ -98,18 +99,24 @@ class CityObjectLayer:
 
     def batches(self, first: int = 1) -> Iterator[SourceBatch]:
         """Yield the features in source order, the rows numbered from ``first``; as many at a time as their vertices and pictures allow."""
-        waiting: list[FeatureRow] = []
+        features = iter(self.features)
+        while rows := self._next_rows(features):
+            yield self._batch(rows, first)
+            first += len(rows)
+
+    def _next_rows(self, features: Iterator[CityFeature | Fault]) -> list[FeatureRow]:
+        """Return the rows of a batch; none once there are no more features."""
+        rows: list[FeatureRow] = []
         corners = 0
-        for feature in self.features:
-            row = self.row(feature)
-            waiting.append(row)
-            corners += sum(len(r.faces.indices) for r in row.representations)
-            is_full = len(waiting) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS
-            if is_full or (self.pictures is not None and self.pictures.waiting_bytes >= WAITING_BYTES):
-                yield self._batch(waiting, first)
-                first, waiting, corners = first + len(waiting), [], 0
-        if waiting:
-            yield self._batch(waiting, first)
+        with without_collector():
+            for feature in features:
+                row = self.row(feature)
+                rows.append(row)
+                corners += sum(len(r.faces.indices) for r in row.representations)
+                is_full = len(rows) >= min(_BATCH_FEATURES, self.limits.rows_per_batch) or corners >= _BATCH_CORNERS
+                if is_full or (self.pictures is not None and self.pictures.waiting_bytes >= WAITING_BYTES):
+                    break
+        return rows
 
     def _batch(self, rows: Sequence[FeatureRow], first: int) -> SourceBatch:
         batch = batch_of(rows, first)

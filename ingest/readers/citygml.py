@@ -18,6 +18,7 @@ from ingest.readers.city_objects import LOOKED_AT, CityObjectLayer, columns_in, 
 from ingest.readers.citygml_attributes import AttributeReader
 from ingest.readers.citygml_codes import CodeLists
 from ingest.readers.citygml_contents import NO_FEATURES, OBJECT_ROLES, Contents, Opened, read_contents
+from ingest.readers.citygml_faults import told
 from ingest.readers.citygml_frame import Axes, axes_of, crs_of, frame_of
 from ingest.readers.citygml_objects import ObjectReader, type_of
 from ingest.readers.citygml_root import city_models
@@ -203,14 +204,14 @@ class _Model:
         )
         prefix, number = f"{document.name}_" if len(self.documents) > 1 else "", 0
         with document.opened() as stream:
-            for told in members(stream):
-                if isinstance(told, Head) or told.role not in OBJECT_ROLES or local_name(told.element) in NO_FEATURES:
+            for member in members(stream):
+                if isinstance(member, Head) or member.role not in OBJECT_ROLES or local_name(member.element) in NO_FEATURES:
                     continue
                 number += 1
-                kind = type_of(told.element)
-                if kind == "TINRelief" or (types is not None and kind not in types) or gml_id(told.element) in contents.superseded:
+                kind = type_of(member.element)
+                if kind == "TINRelief" or (types is not None and kind not in types) or gml_id(member.element) in contents.superseded:
                     continue
-                yield _scope(reader, told.element, f"{prefix}{local_name(told.element)}_{number}")
+                yield _scope(reader, member.element, f"{prefix}{local_name(member.element)}_{number}")
 
     def _axes(self, document: Document) -> Axes:
         return axes_of(self.crs, document.contents.corner, self.order)
@@ -221,8 +222,8 @@ def _scope(reader: ObjectReader, element: Element, unnamed: str) -> Scope | Faul
         return reader.scope(element, unnamed)
     except (ValueError, LookupError, OverflowError, RecursionError) as error:
         name = (gml_id(element) or unnamed)[:100]
-        text = Text(zh=f"{name}：几何不合 GML 规范（{str(error)[:200]}）", en=f"{name}: not as GML has it ({str(error)[:200]})")
-        return Fault(0, "structure", text)
+        said = told(error)
+        return Fault(0, "structure", Text(zh=f"{name}：{said.zh}", en=f"{name}: {said.en}"))
 
 
 def _counts(documents: Sequence[Document]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -67,18 +68,16 @@ def read_contents(opened: Opened) -> Contents:
         for told in members(stream):
             if isinstance(told, Head):
                 _read_head(contents, told)
-                continue
-            element = told.element
-            if told.role == "versionMember":
-                versions.add(element)
+            elif told.role == "versionMember":
+                versions.add(told.element)
             elif told.role == "versionTransitionMember":
-                versions.follow(element)
+                versions.follow(told.element)
             elif told.role == "appearanceMember":
-                contents.appearances.add(element)
+                contents.appearances.add(told.element)
             elif not contents.network.add(told):
-                _count(contents, element)
-                named |= _named_elsewhere(element)
-                contents.appearances.add(element)
+                _count(contents, told.element)
+                named |= _named_elsewhere(told.element)
+                contents.appearances.add(told.element)
     named |= contents.network.named()
     contents.superseded = versions.superseded()
     if named or contents.superseded:
@@ -108,7 +107,7 @@ def _position(text: str) -> tuple[float, float] | None:
         x, y = (float(v) for v in text.split()[:2])
     except ValueError:
         return None
-    return x, y
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else None
 
 
 def _named_elsewhere(element: Element) -> set[str]:
@@ -124,13 +123,18 @@ def _look_again(contents: Contents, opened: Opened, named: set[str]) -> None:
         for told in members(stream):
             if isinstance(told, Head) or told.role not in OBJECT_ROLES:
                 continue
-            for name, element in with_ids(told.element).items() if named else ():
-                if name in named:
-                    contents.shared[name] = deepcopy(element) if name not in contents.shared else None
+            if named:
+                _share(contents, told.element, named)
             if len(contents.shared) > _MOST_SHARED:
                 raise invalid("too many parts that other objects name", "被其他对象引用的部分过多")
             if gml_id(told.element) not in contents.superseded:
                 _count(contents, told.element)
+
+
+def _share(contents: Contents, element: Element, named: set[str]) -> None:
+    for name, part in with_ids(element).items():
+        if name in named:
+            contents.shared[name] = deepcopy(part) if name not in contents.shared else None
 
 
 @dataclass

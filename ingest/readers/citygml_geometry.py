@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.readers.citygml_appearance import ObjectTextures
+from ingest.readers.citygml_faults import names_nothing, no_position, not_finite, not_of_dimension, numbers_of, too_many
 from ingest.readers.citygml_stream import Element, gml_id, local_name, reference
 
 FloatArray = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ class Positions:
         """Return all positions, (n, 3); ValueError where one is not finite."""
         positions = np.array(list(self.numbers), dtype=np.float64).reshape(-1, _DIMENSIONS)
         if not np.isfinite(positions).all():
-            raise ValueError("a position is not of finite numbers")
+            raise not_finite()
         return positions
 
 
@@ -127,7 +128,7 @@ class Geometries:
             if name is not None and (target := self.find(name)) is not None:
                 yield target
             elif name is not None:
-                raise ValueError(f"xlink:href #{name[:80]} names no one thing")
+                raise names_nothing(name)
             yield from (child for child in held if isinstance(child.tag, str))
 
     def _face(self, element: Element) -> Surface:
@@ -181,11 +182,11 @@ class Geometries:
         return found
 
     def _listed(self, child: Element, parent: Element) -> list[int]:
-        values = [float(v) for v in (child.text or "").replace(",", " ").split()]
+        values = numbers_of((child.text or "").replace(",", " "))
         stated = child.get("srsDimension") or parent.get("srsDimension")
         dimension = int(stated) if stated else self.dimension
         if dimension not in (2, _DIMENSIONS) or len(values) % dimension:
-            raise ValueError(f"{len(values)} numbers are no positions of {dimension}")
+            raise not_of_dimension(len(values), dimension)
         one = iter(values)
         flat = zip(one, one, [0.0] * (len(values) // 2), strict=False) if dimension == 2 else zip(one, one, one, strict=True)
         numbers = self.positions.numbers
@@ -194,13 +195,13 @@ class Geometries:
     def _spend(self, amount: int) -> None:
         self.budget -= amount
         if self.budget < 0:
-            raise ValueError("too many corners, or references that name each other")
+            raise too_many()
 
 
 def _padded(text: str | None) -> Position:
-    values = [float(v) for v in (text or "").split()]
+    values = numbers_of(text or "")
     if len(values) not in (2, _DIMENSIONS):
-        raise ValueError(f"{len(values)} numbers are no position")
+        raise no_position(len(values))
     return values[0], values[1], values[2] if len(values) == _DIMENSIONS else 0.0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ingest.readers.citygml_appearance import ObjectTextures
+from ingest.readers.citygml_faults import no_implicit, numbers_of
 from ingest.readers.citygml_frame import Axes
 from ingest.readers.citygml_geometry import FloatArray, Geometries, Position, Positions, Surface
 from ingest.readers.citygml_stream import Element
@@ -24,12 +25,12 @@ def implicit_geometry(element: Element, geometries: Geometries, axes: Axes) -> t
     the point alone. ValueError where the point or the matrix is missing.
     """
     point = element.find("{*}referencePoint")
-    matrix = np.array([float(v) for v in (element.findtext("{*}transformationMatrix") or "").split()])
+    matrix = np.array(numbers_of(element.findtext("{*}transformationMatrix") or ""))
     if point is None or len(matrix) not in (0, _MATRIX_LENGTH):
-        raise ValueError("an implicit geometry without its point or matrix")
+        raise no_implicit()
     anchor = [n for held in point for n in geometries.points(held)]
     if not anchor:
-        raise ValueError("an implicit geometry without its point")
+        raise no_implicit()
     turn = matrix.reshape(4, 4) if len(matrix) else np.eye(4)
     origin = list(geometries.positions.numbers)[anchor[0]]
     prototype = Geometries(Positions(), geometries.find, geometries.budget, ObjectTextures(geometries.textures.known))

@@ -17,6 +17,7 @@ import orjson
 
 from ingest.readers.citygml_appearance import Appearances, ObjectTextures
 from ingest.readers.citygml_attributes import AttributeReader, addresses
+from ingest.readers.citygml_faults import names_nothing, twice
 from ingest.readers.citygml_frame import Axes
 from ingest.readers.citygml_geometry import Geometries, Positions, Solid, Surface
 from ingest.readers.citygml_implicit import implicit_geometry
@@ -173,7 +174,7 @@ class _Conversion:
         """Add an object and its descendants; one without an id is named ``fallback``."""
         name = gml_id(element) or fallback
         if name in self.objects:
-            raise ValueError(f"gml:id {name[:80]} is there twice")
+            raise twice(name)
         made: CityObject = {"type": type_of(element)}
         self.objects[name] = made
         levels: dict[str, Level] = {}
@@ -263,7 +264,7 @@ class _Conversion:
         if (name := reference(held)) is not None:
             target = self.geometries.find(name)
             if target is None:
-                raise ValueError(f"xlink:href #{name[:80]} names no one thing")
+                raise names_nothing(name)
             yield target
         yield from held.iterchildren("*")
 

@@ -30,12 +30,13 @@ _TAGS = tuple(f"{{*}}{name}" for name in ("CityModel", "FeatureCollection", "TIN
 _UTILITY = "/ade/utility"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
     """An object of the model, and by which property the model has it."""
 
     role: str
     element: Element
+    """None once the next is asked for: one that somebody holds is moved out of the document node by node, not freed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,17 @@ def _members(stream: IO[bytes]) -> Iterator[Head | Member]:
             if not head_told:
                 head_told = True
                 yield Head(_envelope(root))
-            yield from (Member(name, child) for child in element if isinstance(child.tag, str))
+            yield from _held_by(element, name)
             _forget(element)
     if not head_told:
         yield Head(None if root is None else _envelope(root))
+
+
+def _held_by(held: Element, role: str) -> Iterator[Member]:
+    for child in held.iterchildren("*"):
+        member = Member(role, child)
+        yield member
+        member.element = None
 
 
 def _is_member(element: Element, name: str, root: Element) -> bool:
