@@ -22,6 +22,8 @@ _BEGIN, _END, _SHEET = 0x0809, 0x000A, 0x0085
 _CELLS = frozenset({0x0203, 0x00FD, 0x027E, 0x00BD, 0x0204})
 """Numbers and texts: before one of these in a new row a sheet may be cut; nothing that belongs to a formula stands before it."""
 _NOTHING = struct.pack("<HHHHIII", _BEGIN, 16, 0x0600, 0x0010, 0, 0, 0) + struct.pack("<HH", _END, 0)
+_DIMENSIONS = 0x0200
+"""How large a sheet says to be: calamine takes memory for all of it, which a piece does not need, and a damaged one ends the process."""
 _WORKSHEET = 0
 _MOST_SHEETS = 1000
 
@@ -67,7 +69,7 @@ class XlsPieces:
                     yield self._book(number, bytes(rows))
                     rows = bytearray()
                 last = row
-            rows += record
+            rows += record if kind != _DIMENSIONS else b""
         yield self._book(number, bytes(rows))
 
     def _book(self, number: int, rows: bytes) -> BytesIO:
