@@ -184,6 +184,28 @@ def test_a_ring_whose_edges_nearly_all_lie_beside_each_other_is_told_and_a_long_
     assert validity_faults([outline(2_000, 0.9), outline(40_000, 0.0005)]) == []
 
 
+def band(along: str, corners: int) -> Faces:
+    """A ring as of a river 50 m wide with a corner each metre, its banks uneven; along an axis, both in turn, or neither."""
+    half = corners // 2
+    run, noise = np.arange(half, dtype=np.float64), np.random.default_rng(1).uniform(-0.3, 0.3, (2, half))
+    banks = np.concatenate([np.stack([run, noise[0]], axis=1), np.stack([run, 50 + noise[1]], axis=1)[::-1]])
+    if along == "y":
+        banks = banks[:, ::-1]
+    elif along == "both":
+        corner = run[half // 2]
+        beyond = banks[:, 0] > corner
+        banks = np.where(beyond[:, None], np.stack([corner + 50 - banks[:, 1], banks[:, 0] - corner + 50], axis=1), banks)
+    elif along == "neither":
+        banks = (banks @ np.array([[0.8, 0.6], [-0.6, 0.8]])).round(3)
+    ring = [(x, y, 0.0) for x, y in banks.tolist()]
+    return body_of([[(ring, [[list(range(len(ring)))]])]], closed=False)
+
+
+@pytest.mark.parametrize("along", ["x", "y", "both", "neither"])
+def test_a_long_thin_ring_is_looked_at_whichever_way_it_runs(along: str) -> None:
+    assert validity_faults([band(along, 40_000)]) == []
+
+
 def test_a_file_of_bodies_that_interlock_is_looked_at_as_far_as_it_has_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes first is looked at to the end; a building after the last ones is told as ever, as it takes little."""
     waves = [wave(k) for k in range(6)]

@@ -20,8 +20,12 @@ PAIRWISE = 128
 _PAIRS_AT_A_TIME = 1 << 20
 _BESIDE = 100
 _MOST_BESIDE = 5_000_000
-"""A ring is tangled that has more pairs of edges beside each other along x, and more than `_BESIDE` for each edge: GEOS would compare most
-of them. Stars of 16,000 corners have so many; one of 32,000 takes GEOS 4 s, and with the square of the corners more."""
+"""A ring is tangled that has more pairs of edges beside each other, and more than `_BESIDE` for each edge: GEOS would compare most of
+them. Stars of 16,000 corners have so many; one of 32,000 takes GEOS 4 s, and with the square of the corners more."""
+_A_STRIP = 8
+"""So many edges of a ring there are for each strip that its extent is cut into."""
+_STRIPS_AN_EDGE = 16
+"""Rings whose edges lie in more strips on average are not told by them."""
 
 
 def too_few_points(b: Boundaries) -> Ints:
@@ -62,11 +66,34 @@ def tangled(b: Boundaries, planes: Planes, rings: Ints) -> Ints:
 
 def _is_tangled(b: Boundaries, planes: Planes, ring: int) -> bool:
     corners = np.arange(b.ring_start[ring], b.ring_start[ring + 1])
-    x = projected(b, planes, b.face_of_corner[corners], corners)[:, 0]
-    low, high = np.minimum(x, np.roll(x, -1)), np.maximum(x, np.roll(x, -1))
+    at = projected(b, planes, b.face_of_corner[corners], corners)
+    ahead = np.roll(at, -1, axis=0)
+    low, high = np.minimum(at, ahead), np.maximum(at, ahead)
+    most = max(_MOST_BESIDE, _BESIDE * len(at))
+    return all(_beside(low[:, axis], high[:, axis]) > most for axis in range(2)) and _beside_in_strips(low, high) > most
+
+
+def _beside(low: Floats, high: Floats) -> int:
+    """Return how many pairs of intervals overlap."""
     order = np.argsort(low)
-    beside = int((np.searchsorted(low[order], high[order]) - np.arange(len(low)) - 1).sum())
-    return beside > max(_MOST_BESIDE, _BESIDE * len(low))
+    return int((np.searchsorted(low[order], high[order]) - np.arange(len(low)) - 1).sum())
+
+
+def _beside_in_strips(low: Floats, high: Floats) -> float:
+    """Return no less than how many pairs of boxes (n, 2) meet: those beside each other in strips along x; infinity where many are long.
+
+    A ring that runs along both axes, as a river does, has many edges beside each other along either and hardly any near each other.
+    """
+    width, height = np.maximum(high.max(axis=0) - low.min(axis=0), 1e-9).tolist()
+    of_height = len(low) // _A_STRIP / height
+    first, last = (((y[:, 1] - low[:, 1].min()) * of_height).astype(np.int64) for y in (low, high))
+    count = last - first + 1
+    if count.sum() > _STRIPS_AN_EDGE * len(low):
+        return np.inf
+    edge = np.repeat(np.arange(len(low)), count)
+    strip = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count - first, count)
+    begin = strip * (2 * width)
+    return _beside(begin + low[edge, 0], begin + high[edge, 0])
 
 
 def self_intersections(b: Boundaries, planes: Planes, rings: Ints) -> Iterator[tuple[int, Floats]]:
