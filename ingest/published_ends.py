@@ -16,7 +16,8 @@ from ingest.refusals import rejected
 from ingest.request import LoadRequest, Workplace
 from twin.catalogue import Catalogue
 from twin.db import load_queries, translated
-from twin.model import Check, Dataset, FeatureType
+from twin.errors import TwinError
+from twin.model import Check, Dataset, FeatureType, SharingClass
 from twin.tables import current_table
 
 _QUERIES = load_queries("ingest", "published_ends.sql")
@@ -30,22 +31,26 @@ def may_be_published(catalogue: Catalogue, request: LoadRequest, parts: Sequence
     given = {part.feature_type for part in request.parts}
     checks = [check for part in parts if (check := _ends_of(part.feature_type)) is not None]
     wanted = {str(c.parameters["type"]) for c in checks if request.mode != "replace" or c.parameters["type"] not in given}
-    return any(_published(catalogue, name) for name in wanted)
+    return any(_published(catalogue, request, parts, name) for name in wanted)
 
 
 @contextmanager
 def answered(place: Workplace, request: LoadRequest, asked: ReadRequest) -> Iterator[Iterator[Message]]:
-    """Have what a file gives for the block; where it first asks for ends of lines, it is read anew with the published points it named."""
+    """Have what a file gives for the block; where it first asks for ends of lines, it is read anew with the published points it named.
+
+    RejectedError ``parser-nonsense`` for a reader that asks where it may not, for too much, or again.
+    """
     with closing(place.read(asked)) as messages:
         first = next(messages, None)
         if not isinstance(first, EndsWanted):
-            yield messages if first is None else chain([first], messages)
+            yield _rows(messages if first is None else chain([first], messages))
             return
-        if next(messages, None) is not None or len(first.names) > MOST_NAMES or any(len(n) > LONGEST_NAME for n in first.names):
-            raise rejected("parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。")
+        is_more = next(messages, None) is not None or len(first.names) > MOST_NAMES or any(len(n) > LONGEST_NAME for n in first.names)
+        if is_more or not asked.ends.may_ask:
+            raise _nonsense()
     told = replace(asked, ends=points_called(place.catalogue, request, asked.parts, first.names))
     with closing(place.read(told)) as messages:
-        yield messages
+        yield _rows(messages)
 
 
 def points_called(catalogue: Catalogue, request: LoadRequest, parts: Sequence[PartRequest], names: Sequence[str]) -> EndsElsewhere:
@@ -56,7 +61,7 @@ def points_called(catalogue: Catalogue, request: LoadRequest, parts: Sequence[Pa
     ambiguous: set[str] = set()
     checks = [check for part in parts if (check := _ends_of(part.feature_type)) is not None]
     for type_name, field in sorted({(str(c.parameters["type"]), str(c.parameters["field"])) for c in checks}):
-        datasets = _published(catalogue, type_name)
+        datasets = _published(catalogue, request, parts, type_name)
         for group in ([d for d in datasets if d.slug in own], [d for d in datasets if d.slug not in own]):
             left = [name for name in called if name not in points and name not in ambiguous]
             found = [p for dataset in group for p in _points(catalogue, dataset, field, left)] if left else []
@@ -82,8 +87,27 @@ def _in_one_place(one: PublishedPoint, other: PublishedPoint) -> bool:
     return bool(np.hypot(one.x - other.x, one.y - other.y) <= _ONE_PLACE_M)
 
 
-def _published(catalogue: Catalogue, type_name: str) -> list[Dataset]:
-    return [d for d in catalogue.datasets() if d.feature_type == type_name]
+def _rows(messages: Iterator[Message]) -> Iterator[Message]:
+    for message in messages:
+        if isinstance(message, EndsWanted):
+            raise _nonsense()
+        yield message
+
+
+def _nonsense() -> TwinError:
+    return rejected("parser-nonsense", "The reader sent something that is not of the protocol.", "读取进程返回了不合协议的内容。")
+
+
+def _published(catalogue: Catalogue, request: LoadRequest, parts: Sequence[PartRequest], type_name: str) -> list[Dataset]:
+    """Return the datasets of a type that may be seen by all who may see the lines among ``parts``: a line tells where its ends are."""
+    lines = [part.dataset for part in parts if (check := _ends_of(part.feature_type)) and check.parameters["type"] == type_name]
+    known = catalogue.sharing_of(lines)
+    closest = min((_closeness(known.get(slug, request.sharing)) for slug in lines), default=0)
+    return [d for d in catalogue.datasets() if d.feature_type == type_name and _closeness(d.sharing) <= closest]
+
+
+def _closeness(sharing: SharingClass) -> int:
+    return list(SharingClass).index(sharing)
 
 
 def _ends_of(feature_type: FeatureType) -> Check | None:

@@ -20,6 +20,7 @@ from tests.opened_city import load, look, opened_city, request
 from tests.written_city import city_folder
 from twin.embedded import EmbeddedCluster
 from twin.errors import RejectedError
+from twin.model import SharingClass
 from twin.server.city import City
 from twin.server.loading import workplace
 
@@ -120,6 +121,30 @@ def test_a_reader_that_asks_for_what_it_may_not_is_not_believed(city: tuple[City
     with pytest.raises(RejectedError) as refused:
         check(place, asked)
     assert refused.value.code == "parser-nonsense"
+
+
+def test_a_reader_that_may_not_ask_or_asks_twice_is_not_believed(city: tuple[City, Path]) -> None:
+    opened, folder = city
+    whole = request(_workbook(folder, [_point(0)], [_line(1)]), *PARTS, crs="EPSG:4549", allow_deletes=True)
+    for asked in (whole, _delta(_workbook(folder, [], [_line(1)]))):
+        place = replace(workplace(opened, lambda *_: None), read=lambda _: (message for message in (EndsWanted("pipes", ("W1",)),)))
+        with pytest.raises(RejectedError) as refused:
+            check(place, asked)
+        assert refused.value.code == "parser-nonsense"
+
+
+@pytest.mark.parametrize(("points", "lines", "is_told"), [("restricted", "open", False), ("shared", "shared", True)])
+def test_lines_do_not_tell_where_points_are_that_fewer_may_see(city: tuple[City, Path], points: str, lines: str, *, is_told: bool) -> None:
+    opened, folder = city
+    kept = _workbook(folder, [_point(7, 物探点号="K7"), _point(8, 物探点号="K8")], [])
+    load(opened, request(kept, ("管点", "pipe_node", "kept"), crs="EPSG:4549", sharing=SharingClass(points)))
+    guessed = _workbook(folder, [], [_line(1), _line(7, 起点点号="K7", 终点点号="W3"), _line(8, 起点点号="K7", 终点点号="K8")])
+    asked = request(guessed, ("管线", "pipe_segment", "theirs"), mode="delta", sharing=SharingClass(lines), max_rejected=1.0)
+    found = look(opened, asked)
+    assert found.datasets["theirs"]["insert"] == (3 if is_told else 1)
+    absent = [(f.row, f.message.en) for f in found.findings if f.rule == "node-exists"]
+    assert [row for row, _ in absent] == ([] if is_told else [3, 4])
+    assert all("not published" in text for _, text in absent), "as of a point that is nowhere"
 
 
 def _delta(file: Path, **more: Any) -> LoadRequest:
