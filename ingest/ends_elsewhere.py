@@ -26,6 +26,8 @@ class PublishedPoint:
     x: float
     y: float
     ground_elevation_m: float | None
+    doubtful: str = ""
+    """The dataset it is of, where no published line of the dataset of the lines ends in that; empty where one does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
+from typing import cast
 
 import numpy as np
 from psycopg import sql
@@ -54,27 +55,67 @@ def answered(place: Workplace, request: LoadRequest, asked: ReadRequest) -> Iter
 
 
 def points_called(catalogue: Catalogue, request: LoadRequest, parts: Sequence[PartRequest], names: Sequence[str]) -> EndsElsewhere:
-    """Return the published points that are called by one of ``names``; those of a dataset of the request go before any others."""
-    own = {part.dataset for part in request.parts}
+    """Return the published points that are called by one of ``names``.
+
+    Numbers are of one survey only: points of datasets of the request, and of those in which published lines of the lines' own datasets
+    end, go before those of the same department, and these before any others; which are doubtful is said.
+    """
     called = [name for name in names if "\0" not in name and name == name.encode("utf-8", "ignore").decode("utf-8")]
     points: dict[str, PublishedPoint] = {}
     ambiguous: set[str] = set()
     checks = [check for part in parts if (check := _ends_of(part.feature_type)) is not None]
     for type_name, field in sorted({(str(c.parameters["type"]), str(c.parameters["field"])) for c in checks}):
-        datasets = _published(catalogue, request, parts, type_name)
-        for group in ([d for d in datasets if d.slug in own], [d for d in datasets if d.slug not in own]):
+        own, of_department, others = _groups(catalogue, request, parts, type_name)
+        for group in (own, of_department, others):
             left = [name for name in called if name not in points and name not in ambiguous]
-            found = [p for dataset in group for p in _points(catalogue, dataset, field, left)] if left else []
-            for point in found:
-                if not _in_one_place(points.setdefault(point.name, point), point):
+            found = [(p, dataset) for dataset in group for p in _points(catalogue, dataset, field, left)] if left else []
+            for point, dataset in found:
+                told = point if group is own else replace(point, doubtful=dataset.slug)
+                if not _in_one_place(points.setdefault(point.name, told), point):
                     ambiguous.add(point.name)
     return EndsElsewhere(points=tuple(p for name, p in points.items() if name not in ambiguous), ambiguous=tuple(sorted(ambiguous)))
+
+
+def _groups(
+    catalogue: Catalogue, request: LoadRequest, parts: Sequence[PartRequest], type_name: str
+) -> tuple[list[Dataset], list[Dataset], list[Dataset]]:
+    """Return the datasets of points that lines among ``parts`` may end in: their own, those of their department, and the others."""
+    datasets = _published(catalogue, request, parts, type_name)
+    given = {part.dataset for part in request.parts}
+    lines = [d for d in catalogue.datasets() if d.slug in {part.dataset for part in parts} and d.feature_type != type_name]
+    departments = {d.owner_department for d in lines if d.owner_department}
+    own = [d for d in datasets if d.slug in given or any(_ends_in(catalogue, line, d) for line in lines)]
+    near = [d for d in datasets if d not in own and d.owner_department in departments]
+    return own, near, [d for d in datasets if d not in own and d not in near]
+
+
+def _ends_in(catalogue: Catalogue, lines: Dataset, points: Dataset) -> bool:
+    """Return whether a published line ends at a point that it names."""
+    line_type, point_type = catalogue.feature_type(lines.feature_type), catalogue.feature_type(points.feature_type)
+    check = _ends_of(line_type)
+    if check is None or check.parameters["type"] != point_type.name:
+        return False
+    queries = [
+        _QUERIES["ends_in"].format(
+            lines=current_table(line_type.name, lines.id),
+            points=current_table(point_type.name, points.id),
+            name=_column(point_type, str(check.parameters["field"])),
+            end=_column(line_type, str(end)),
+        )
+        for end in cast("Sequence[str]", check.parameters["fields"])
+    ]
+    with translated(), catalogue.pool.connection() as connection:
+        return any((row := connection.execute(q, {"near_m": _ONE_PLACE_M}).fetchone()) is not None and row[0] for q in queries)
+
+
+def _column(feature_type: FeatureType, field: str) -> sql.Identifier:
+    return sql.Identifier("natural_key" if feature_type.natural_key == (field,) else field)
 
 
 def _points(catalogue: Catalogue, dataset: Dataset, field: str, names: Sequence[str]) -> Iterator[PublishedPoint]:
     feature_type = catalogue.feature_type(dataset.feature_type)
     query = _QUERIES["points_called"].format(
-        name=sql.Identifier("natural_key" if feature_type.natural_key == (field,) else field),
+        name=_column(feature_type, field),
         ground=sql.Identifier(_GROUND) if _GROUND in feature_type.field_names else sql.SQL("NULL::float8"),
         table=current_table(feature_type.name, dataset.id),
     )

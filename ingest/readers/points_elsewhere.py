@@ -27,6 +27,8 @@ class PointsElsewhere:
     """(n,) in the heights of the lines; NaN where that is not known."""
     ambiguous: frozenset[str] = frozenset()
     """Names of several points in different places."""
+    doubtful: tuple[str, ...] = ()
+    """Per point the dataset it is of, where no published line of the dataset of the lines ends in that, else empty; () where all do."""
 
 
 def points_elsewhere(request: ReadRequest, part: PartRequest, layer: str, file_crs: str | None) -> PointsElsewhere | None:
@@ -42,7 +44,8 @@ def points_elsewhere(request: ReadRequest, part: PartRequest, layer: str, file_c
     places = stored if placing.is_unchanged else np.column_stack(placing.transform.inverse(stored[:, 0], stored[:, 1]))
     ground = np.array([np.nan if p.ground_elevation_m is None else p.ground_elevation_m for p in told.points], np.float64)
     lifted = (ground - placing.lift_m(shapely.points(places))) / placing.transform.height_unit_m
-    return PointsElsewhere(pa.array([p.name for p in told.points], pa.string()), places, lifted, frozenset(told.ambiguous))
+    doubtful = tuple(p.doubtful for p in told.points) if any(p.doubtful for p in told.points) else ()
+    return PointsElsewhere(pa.array([p.name for p in told.points], pa.string()), places, lifted, frozenset(told.ambiguous), doubtful)
 
 
 def asked_for(unknown: Iterator[Sequence[str]]) -> tuple[str, ...]:

@@ -181,7 +181,8 @@ class SurveyLayer:
             last = min(first + size, len(sheet.rows))
             columns = {name: sheet.column(name, first, last) for name in sheet.columns}
             shapes, faults = self._shapes.of(columns)
-            yield SourceBatch(sheet.numbers[first:last], shapes, columns, faults)
+            remarks = self._shapes.remarks(columns) if isinstance(self._shapes, LineShapes) else ()
+            yield SourceBatch(sheet.numbers[first:last], shapes, columns, faults, remarks=remarks)
 
 
 def open_survey(kind: str, request: ReadRequest) -> Survey:

@@ -15,7 +15,7 @@ import shapely
 from ingest.mapping import match_columns
 from ingest.readers.named_points import NamedPoints
 from ingest.readers.points_elsewhere import PointsElsewhere
-from ingest.readers.source import Fault, Geometries
+from ingest.readers.source import Fault, Geometries, Remark
 from ingest.readers.survey_points import (
     Coordinates,
     FloatArray,
@@ -117,6 +117,28 @@ class LineShapes:
         called = [self._texts(columns, end) for end in self.ends]
         missing = [np.flatnonzero(self._named.places(column) < 0) for column in called]
         return [name for column, rows in zip(called, missing, strict=True) for row in rows.tolist() if (name := column[row])]
+
+    def remarks(self, columns: Columns) -> tuple[Remark, ...]:
+        """Return the rows that are placed by published points of datasets in which no line of theirs ended before."""
+        if self.elsewhere is None or not self.elsewhere.doubtful:
+            return ()
+        first = len(self._position) - len(self.elsewhere.names)
+        places = np.stack([self._named.places(self._texts(columns, end)) for end in self.ends], axis=1)
+        doubtful = np.array([bool(dataset) for dataset in self.elsewhere.doubtful])
+        is_meant = (places >= first) & doubtful[np.maximum(places - first, 0)]
+        is_meant[(places < 0).any(axis=1) | (places[:, 0] == places[:, 1])] = False
+        rows = np.flatnonzero(is_meant.any(axis=1)).tolist()
+        return tuple(Remark(i, "end-elsewhere", self._doubt(places[i][is_meant[i]] - first, self.elsewhere)) for i in rows)
+
+    @staticmethod
+    def _doubt(points: npt.NDArray[np.int64], elsewhere: PointsElsewhere) -> Text:
+        named = [(elsewhere.names[k].as_py(), elsewhere.doubtful[k]) for k in points.tolist()]
+        zh = "、".join(f"{name}（数据集 {dataset}）" for name, dataset in named)
+        en = " and ".join(f"{name} of dataset {dataset}" for name, dataset in named)
+        return Text(
+            zh=f"端点按编号取自已发布的 {zh}，本数据集的管线此前未以该数据集的点为端点",
+            en=f"placed by published point {en}, in which no line of this dataset ended before",
+        )
 
     def _fault(self, index: int, called: Sequence[Sequence[str | None]], places: Sequence[npt.NDArray[np.int64]]) -> Fault:
         missing = [called[k][index] for k in (0, 1) if places[k][index] < 0]

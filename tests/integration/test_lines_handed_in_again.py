@@ -20,7 +20,7 @@ from tests.opened_city import load, look, opened_city, request
 from tests.written_city import city_folder
 from twin.embedded import EmbeddedCluster
 from twin.errors import RejectedError
-from twin.model import SharingClass
+from twin.model import Severity, SharingClass
 from twin.server.city import City
 from twin.server.loading import workplace
 
@@ -29,6 +29,7 @@ POINTS = ("物探点号", "X坐标", "Y坐标", "地面高程", "井深", "管�
 LINES = ("管线编号", "起点点号", "终点点号", "起点埋深", "终点埋深", "管类", "材质", "管径", "埋设方式", "流向")
 PARTS = (("管点", "pipe_node", "nodes"), ("管线", "pipe_segment", "pipes"))
 ONLY_LINES = PARTS[1:]
+OTHERS = (("管点", "pipe_node", "others"),)
 
 
 @pytest.fixture
@@ -78,12 +79,24 @@ def test_lines_of_which_no_end_is_published_need_their_points(city: tuple[City, 
     assert refused.value.code == "no-points"
 
 
-def test_a_name_of_two_published_points_places_no_line(city: tuple[City, Path]) -> None:
+def test_points_in_which_published_lines_end_go_before_those_of_others(city: tuple[City, Path]) -> None:
     opened, folder = city
-    load(opened, request(_workbook(folder, [_point(2, east_m=7.0)], []), ("管点", "pipe_node", "others"), crs="EPSG:4549"))
-    found = look(opened, _delta(_workbook(folder, [], [_line(0, 材质="PVC"), _line(1)]), max_rejected=1.0))
+    load(opened, request(_workbook(folder, [_point(k, east_m=5000.0) for k in (1, 2, 33)], []), *OTHERS, crs="EPSG:4549"))
+    found = look(opened, _delta(_workbook(folder, [], [_line(0, 材质="PVC"), _line(1), _line(2, 终点点号="W33")])))
+    assert found.datasets["pipes"] == {"insert": 0, "update": 2, "unchanged": 1, "delete": 0}
+    (doubt,) = [f for f in found.findings if f.rule == "end-elsewhere"]
+    assert (doubt.row, doubt.severity) == (4, Severity.REVIEW)
+    assert "W33 of dataset others" in doubt.message.en
+
+
+def test_a_name_of_two_published_points_of_others_places_no_line(city: tuple[City, Path]) -> None:
+    opened, folder = city
+    load(opened, request(_workbook(folder, [_point(2, east_m=7.0)], []), *OTHERS, crs="EPSG:4549"))
+    file = _workbook(folder, [], [_line(0, 材质="PVC"), _line(1)])
+    found = look(opened, request(file, ("管线", "pipe_segment", "new"), mode="delta", max_rejected=1.0))
     (fault,) = [f for f in found.findings if f.rule == "node-exists"]
     assert (fault.row, fault.message.zh.split("；")[0]) == (3, "已发布的点中有多个 W2，位置不同")
+    assert [f.row for f in found.findings if f.rule == "end-elsewhere"] == [2], "a dataset without lines ended nowhere before"
     of_their_survey = _workbook(folder, [_point(4)], [_line(1)])
     again = look(opened, request(of_their_survey, *PARTS, crs="EPSG:4549", mode="delta"))
     assert again.datasets["pipes"] == {"insert": 0, "update": 0, "unchanged": 1, "delete": 0}

@@ -14,6 +14,7 @@ from rules.case import Case
 from rules.rows import TYPES
 from rules.staged import City
 
+from ingest.ends_elsewhere import NOT_ELSEWHERE, EndsElsewhere, PublishedPoint
 from ingest.load import check
 from ingest.protocol import PartBatch, PartHeader, PartRequest, ReadRequest
 from ingest.readers.choice import choose_reader
@@ -31,6 +32,13 @@ class Surveyed:
     parts: Parts
     before: Parts | None = None
     options: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EndsOf:
+    """A table with one line between published points, the second of a dataset in which no line ended before; "" for none such."""
+
+    doubtful: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ CASES = (
     Case("geometry-structure", document({"type": "LineString", "coordinates": [[119.9], [119.8]]}), document(LINE)),
     Case("reading", KML, document(LINE)),
     Case("texture", Textured("gone"), Textured("wall")),
+    Case("end-elsewhere", EndsOf("others"), EndsOf("")),
     Case(
         "natural-key",
         Surveyed(parts("keyless", road(None, 0)), parts("keyless", road(None, 0))),
@@ -104,6 +113,11 @@ def findings(_rule: str, given: object, city: Callable[[], City]) -> Sequence[Fi
     with tempfile.TemporaryDirectory() as folder:
         if isinstance(given, Textured):
             return _of_file(_houses(Path(folder) / "houses.zip", given.picture), "building")
+        if isinstance(given, EndsOf):
+            path = Path(folder) / "管线.csv"
+            path.write_text("管线编号,起点点号,终点点号,管类\nL1,W1,W2,污水\n", "utf-8")
+            points = (PublishedPoint("W1", X, Y, 5.0), PublishedPoint("W2", X + 9, Y, 5.0, given.doubtful))
+            return _of_file(path, "pipe_segment", EndsElsewhere(points=points))
         if isinstance(given, str):
             path = Path(folder) / "roads.geojson"
             path.write_text(given, "utf-8")
@@ -118,8 +132,8 @@ def _houses(path: Path, picture: str) -> Path:
     return textured_zip(path, houses)
 
 
-def _of_file(path: Path, kind: str) -> Sequence[Finding]:
-    request = ReadRequest(path, (PartRequest(None, TYPES[kind], kind),), storage_srid=4549)
+def _of_file(path: Path, kind: str, ends: EndsElsewhere = NOT_ELSEWHERE) -> Sequence[Finding]:
+    request = ReadRequest(path, (PartRequest(None, TYPES[kind], kind),), storage_srid=4549, ends=ends)
     messages = list(read_parts(choose_reader(request), request))
     return [f for m in messages if isinstance(m, PartHeader | PartBatch) for f in m.findings]
 
