@@ -13,6 +13,7 @@ from ingest.declared import request_for
 from ingest.ends_elsewhere import LONGEST_NAME, MOST_NAMES
 from ingest.georeference import georeference
 from ingest.protocol import PartRequest, ReadRequest
+from ingest.refusals import rejected
 from twin.crs import FloatArray
 
 
@@ -49,10 +50,15 @@ def points_elsewhere(request: ReadRequest, part: PartRequest, layer: str, file_c
 
 
 def asked_for(unknown: Iterator[Sequence[str]]) -> tuple[str, ...]:
-    """Return the names that nothing of the files places, each once; none where there are more than may be asked for."""
+    """Return the names that nothing of the files places, each once; RejectedError ``no-points`` for more than may be asked for."""
     names: dict[str, None] = {}
     for some in unknown:
         names.update((name, None) for name in some if len(name) <= LONGEST_NAME)
         if len(names) > MOST_NAMES:
-            return ()
+            raise rejected(
+                "no-points",
+                f"More than {MOST_NAMES} ends of lines are not in the files, and so many published points are not looked up."
+                " Hand in the table of points beside the lines, or the lines in several files.",
+                f"超过 {MOST_NAMES} 个管线端点不在提交的文件中，无法逐一查找已发布的点；请同时提交点表，或将管线分成几个文件提交。",
+            )
     return tuple(names)
