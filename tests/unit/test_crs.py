@@ -111,6 +111,31 @@ def test_an_old_datum_with_declared_parameters_is_taken() -> None:
     assert 1 < np.hypot(x - CHANGZHOU_4549[0], y - CHANGZHOU_4549[1]) < 200
 
 
+def with_heights(grid: str) -> str:
+    """A grid and a height datum in WKT 1, as GDAL writes them into LAS and GeoTIFF."""
+    return f'COMPD_CS["survey",{grid},VERT_CS["h",VERT_DATUM["local",2005],UNIT["metre",1],AXIS["Up",UP]]]'
+
+
+@pytest.mark.parametrize("written", ["WKT1_GDAL", "WKT2_2019", "PROJJSON"])
+@pytest.mark.parametrize("ellipsoid", ["krass", "IAU76"])
+def test_an_old_datum_with_its_own_parameters_and_heights_is_taken(ellipsoid: str, written: str) -> None:
+    grid = f"+proj=tmerc +lon_0=120 +x_0=500000 +ellps={ellipsoid} +towgs84=10,-20,30,0.1,0.2,0.3,1 +units=m +type=crs"
+    compound = parse_crs(with_heights(parse_crs(grid).to_wkt("WKT1_GDAL")))
+    text = compound.to_json() if written == "PROJJSON" else compound.to_wkt(written)
+    assert legacy_datum(parse_crs(text)) is None
+    placed, alone = (to_storage(t, storage_crs(4549)).operation.transform(*CHANGZHOU_4549) for t in (text, grid))
+    assert np.abs(np.subtract(placed, alone)).max() < 1e-6
+
+
+@pytest.mark.parametrize("code", [2437, 2385])
+def test_an_old_datum_with_heights_and_no_parameters_is_refused(code: int) -> None:
+    text = with_heights(parse_crs(code).to_wkt("WKT1_GDAL"))
+    assert legacy_datum(parse_crs(text)) in ("Beijing 1954", "Xian 1980")
+    with pytest.raises(CrsError) as caught:
+        to_storage(text, storage_crs(4549))
+    assert caught.value.code == "crs-parameters-needed"
+
+
 @pytest.mark.parametrize("source", ["+proj=tmerc +lon_0=120 +x_0=500000 +ellps=GRS80 +type=crs", "EPSG:28992", "EPSG:4277", "EPSG:4301"])
 def test_ballpark_is_refused(source: str) -> None:
     with pytest.raises(CrsError) as caught:

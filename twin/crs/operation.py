@@ -163,12 +163,14 @@ def datum_equivalent(crs: pyproj.CRS) -> str | None:
 def legacy_datum(crs: pyproj.CRS) -> str | None:
     """Return the name of the datum whose parameters only the surveying authority has (Beijing 1954, Xian 1980), None for others.
 
-    A datum of no known name on their ellipsoids is taken for one of them.
+    A datum of no known name on their ellipsoids is taken for one of them. Of a compound CRS the horizontal part counts, which may
+    bring its own parameters (TOWGS84).
     """
-    if crs.is_bound:
+    horizontal = crs.sub_crs_list[0] if crs.is_compound else crs
+    if horizontal.is_bound:
         return None
-    code = _geodetic_code(crs)
-    return _on_old_ellipsoid(crs) if code in _UNNAMED else _NEEDS_PARAMETERS.get(code or 0)
+    code = _geodetic_code(horizontal)
+    return _on_old_ellipsoid(horizontal) if code in _UNNAMED else _NEEDS_PARAMETERS.get(code or 0)
 
 
 def _on_old_ellipsoid(crs: pyproj.CRS) -> str | None:
