@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from solid_files import Points, Polygon, body_of
 
-from ingest.body_arrays import laid_out
+from ingest.body_arrays import Doubts, laid_out
 from ingest.checks.solids import looks
-from ingest.checks.solids.fault import MOST_BETWEEN
+from ingest.checks.solids.fault import MOST_BETWEEN, Tolerances
+from ingest.checks.solids.few_faces import faults_of_doubtful
 from ingest.checks.solids.findings import Hit, look_at_solids
 from ingest.checks.solids.looks import A_CORNER, BOXES_A_LOOK, MOST_OF_FILE, UNFINISHED, Looks, LooksOfFile, LooksSpentError
 from ingest.checks.solids.validity import validity_faults
@@ -168,6 +169,28 @@ def test_faces_of_a_large_shell_are_held_against_each_other_as_far_as_it_has_loo
     assert [f.code for f in validity_faults([other], looks=file)] == [UNFINISHED]
     monkeypatch.setattr(looks, "MOST_LOOKS", taken - 1)
     assert [f.code for f in validity_faults([large])] == [UNFINISHED]
+
+
+def told_of_two(monkeypatch: pytest.MonkeyPatch, *, divided: bool) -> list[tuple[int, int]]:
+    """Return body and code of two large shells, of which the first has one doubtful face, that is sound; there are looks for one."""
+    sheets = [body_of([[sheet(150)]]) for _ in range(2)]
+    taken = LooksOfFile(left_for_faces=10**6)
+    monkeypatch.setattr(looks, "A_FACE", 0)
+    validity_faults(sheets[:1], looks=taken)
+    left, told = LooksOfFile(left_for_faces=10**6 - taken.left_for_faces), []
+    for batch in ([0], [1]) if divided else ([0, 1],):
+        arrays = laid_out([Representation(row, "2", sheets[body], None) for row, body in enumerate(batch)])
+        faces = np.concatenate(
+            [np.arange(len(sheets[body].face_ends)) == 0 if body == 0 else np.ones(len(sheets[body].face_ends), bool) for body in batch]
+        )
+        doubts = Doubts(np.ones(len(batch), dtype=bool), faces, {})
+        told += [(batch[body], fault.code) for body, faults in faults_of_doubtful(arrays, doubts, Tolerances(), left) for fault in faults]
+    return told
+
+
+def test_a_large_shell_with_few_doubtful_faces_takes_its_looks_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told_of_two(monkeypatch, divided=True) == [(1, UNFINISHED)]
+    assert told_of_two(monkeypatch, divided=False) == [(1, UNFINISHED)]
 
 
 def outline(count: int, spike: float) -> Faces:

@@ -11,6 +11,7 @@ from ingest.body_arrays import FACE, SHELL, BodyArrays, Doubts
 from ingest.checks.solids.boundaries import ranges
 from ingest.checks.solids.fault import Ints, SolidFault, Tolerances
 from ingest.checks.solids.looks import LooksOfFile
+from ingest.checks.solids.self_crossing import SWEPT
 from ingest.checks.solids.validity import validity_faults
 from ingest.readers.source import Makeup
 from twin.representation import Faces
@@ -26,9 +27,10 @@ def faults_of_doubtful(
 
     These tell all if rings were mended in reading, or each shell has a faulty face: rings and planes of all other faces are sound. What it
     takes to look at a few bodies hardly depends on how many they are: single faces and whole bodies are looked at together. Bodies take
-    their ``looks`` in their order, so those of several shells wait for what is left of others to be looked at wholly.
+    their ``looks`` in their order, so those that may take some (of several shells, or of a large one) wait for what is left of others to be
+    looked at wholly.
     """
-    several = bodies.sizes(SHELL) > 1
+    takes_looks = (bodies.sizes(SHELL) > 1) | (bodies.sizes(FACE) > SWEPT)
     some: list[tuple[int, Ints]] = []
     whole: list[int] = []
     for body in np.flatnonzero(doubts.bodies).tolist():
@@ -42,9 +44,9 @@ def faults_of_doubtful(
         else:
             whole.append(body)
     left: list[int] = []
-    if any(several[body] for body, _ in some):
-        left = [body for body in whole if several[body]]
-        whole = [body for body in whole if not several[body]]
+    if any(takes_looks[body] for body, _ in some):
+        left = [body for body in whole if takes_looks[body]]
+        whole = [body for body in whole if not takes_looks[body]]
     found = _faults_of(bodies, some, whole, doubts, tolerances, looks)
     for k, (body, faces) in enumerate(some):
         of_faces = [replace(f, face=int(faces[f.face])) for f in found[k] if f.face is not None]

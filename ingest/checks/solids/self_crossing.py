@@ -16,7 +16,7 @@ from ingest.checks.solids.triangles import triangles_of
 from ingest.checks.solids.vectors import cross, dot, unit
 
 _PAIRS_AT_A_TIME = 1 << 19
-_SWEPT = 200
+SWEPT = 200
 """Shells of more faces are swept along x: comparing all with all grows with the square."""
 
 
@@ -48,8 +48,8 @@ def _pairs(
     waiting: list[tuple[Ints, Ints]] = []
     count = 0
     size = b.shell_end - b.shell_start
-    large = _pairs_of_large(b, low, high, np.flatnonzero(shells & (size > _SWEPT)), looks, unfinished)
-    for pairs in itertools.chain(_pairs_by_size(b, low, high, shells & (size <= _SWEPT)), large):
+    large = _pairs_of_large(b, low, high, np.flatnonzero(shells & (size > SWEPT)), looks, unfinished)
+    for pairs in itertools.chain(_pairs_by_size(b, low, high, shells & (size <= SWEPT)), large):
         waiting.append(pairs)
         count += len(pairs[0])
         if count > _PAIRS_AT_A_TIME:
