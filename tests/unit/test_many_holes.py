@@ -45,7 +45,8 @@ def by_all_pairs(holes: list[Square]) -> list[tuple[int, int]]:
     return found
 
 
-PLACE = st.sampled_from([0.0, 1.0, 2.0, 2.0 + 1e-7, 2.0 - 1e-6, 2.0 + 3e-6, 4.0, 9.0, 30.0, 38.0, 39.0, 45.0, -5.0])
+# no two of them differ by a tolerance exactly, where rounding in the plane of the face decides
+PLACE = st.sampled_from([0.0, 1.0, 2.0, 2.0 + 1e-7, 2.0 - 1.3e-6, 2.0 + 3.3e-6, 4.0, 9.0, 30.0, 38.0, 39.0, 45.0, -5.0])
 SQUARES = st.lists(st.tuples(PLACE, PLACE, st.sampled_from([1.0, 2.0, 2.0, 7.0, 30.0])), min_size=1, max_size=25)
 
 

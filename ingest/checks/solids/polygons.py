@@ -64,8 +64,9 @@ def ring_faults(b: Boundaries, planes: Planes, face: int) -> Iterator[tuple[int,
 def _near(outlines: Sequence[shapely.Polygon]) -> Iterator[tuple[int, int]]:
     """Yield the positions of a hole and of each ring before it that it may meet, the exterior's (0) first; all others are well apart."""
     exterior, holes = outlines[0], np.array(outlines[1:])
-    shapely.prepare([exterior, exterior.exterior])
-    within = shapely.contains_properly(exterior, holes) & ~shapely.dwithin(exterior.exterior, holes, 2 * CONTACT_M)
+    ring = exterior.exterior
+    shapely.prepare([exterior, ring])
+    within = shapely.contains_properly(exterior, holes) & ~shapely.dwithin(ring, holes, 2 * CONTACT_M)
     tree = shapely.STRtree(holes)
     for first in range(0, len(holes), _AT_A_TIME):
         some = np.arange(first, min(first + _AT_A_TIME, len(holes)))
