@@ -100,3 +100,27 @@ def test_every_plot_is_taken_with_its_class_and_the_name_it_was_given(tmp_path: 
     assert rows[0]["natural_key"] == f"{VILLAGE}\x1f0001"
     assert (rows[0]["area_m2"], rows[0]["settlement"], rows[0]["survey_year"]) == (400.0, "203", 2023)
     assert [f for f in header.findings if "holds codes of the Working classes of the third national land survey" in f.message.en]
+
+
+def test_a_year_of_0_is_none_and_a_share_in_per_cent_is_told_and_taken(tmp_path: Path) -> None:
+    """ArcGIS writes 0 for NULL of a number into a DBF; TKXS of the second survey may be 8.5 for 0.085."""
+    count = 4
+    columns = {
+        "ZLDWDM": np.array([VILLAGE] * count, dtype=object),
+        "TBBH": np.array(["0001", "0002", "0003", "0004"], dtype=object),
+        "DLBM": np.array(["0101"] * count, dtype=object),
+        "TKXS": np.array([8.5, 0.085, 0.0, 0.0]),
+        "SJNF": np.array([0, 0, 2023, 1900], dtype=np.int32),
+    }
+    path = tmp_path / "DLTB.shp"
+    squares = shapely.to_wkb([shapely.box(497_538 + 20 * i, 3_520_895, 497_558 + 20 * i, 3_520_915) for i in range(count)])
+    pyogrio.raw.write(path, geometry=squares, field_data=[*columns.values()], fields=[*columns], geometry_type="Polygon", crs="EPSG:4549")
+    request = ReadRequest(path, (PartRequest(None, TYPES["land_survey_plot"], "d", PartReading()),), 4549, limits=Limits())
+    _, *batches, end = read_parts(choose_reader(request), request)
+    assert isinstance(end, PartEnd)
+    assert (end.rows, end.accepted) == (count, count)
+    tables = [batch for batch in batches if isinstance(batch, PartBatch)]
+    rows = [row for batch in tables for row in batch.table.to_pylist()]
+    assert [row["survey_year"] for row in rows] == [None, None, 2023, 1900]
+    told = [(f.rule, f.severity.value, f.field, f.value) for batch in tables for f in batch.findings if f.rule == "range"]
+    assert sorted(told) == [("range", "warning", "deducted_share", "8.5"), ("range", "warning", "survey_year", "1900")]
