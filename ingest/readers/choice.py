@@ -18,6 +18,7 @@ from ingest.readers.archived_tables import open_tables
 from ingest.readers.beside import Beside
 from ingest.readers.citygml_root import has_citygml, is_citygml
 from ingest.readers.cityjson import CityJson, is_cityjson
+from ingest.readers.compound_file import OLE_MAGIC
 from ingest.readers.content import ArchiveKind, Content, Kind, declared_encoding, of_entry, of_path, of_unpacked
 from ingest.readers.delimited import is_delimited
 from ingest.readers.dxf_tags import is_dwg, is_dxf
@@ -383,7 +384,7 @@ FILES: tuple[Kind, ...] = (
     Kind(lambda c: is_obj(c.head), lambda c: mesh_model.open_mesh("OBJ", c)),
     Kind(lambda c: is_vct(c.text_head), lambda c: Vct(c.placed, c.limits)),
     Kind(lambda c: is_access(c.head), lambda c: open_survey("MDB", c.request)),
-    Kind(lambda c: c.unpack is None and c.head.startswith(workbook.OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
+    Kind(lambda c: c.unpack is None and c.head.startswith(OLE_MAGIC), lambda c: open_survey("XLS", c.request)),
     Kind(_is_table, lambda c: open_survey("CSV", c.request)),
 )
 """Files by their content; the first that fits serves. What only a look at all of the text tells stands last."""
