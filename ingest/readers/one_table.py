@@ -162,8 +162,8 @@ def _names(column: str, what: str, fields: Mapping[str, Field]) -> tuple[str, st
 
 
 def _stands_elsewhere(sheet: Sheet, roles: _Roles, others: Sequence[Sheet], types: PipeTypes) -> bool:
-    """Return whether most points of a table stand in a table of points, or of lines, beside it: it is one of a pair."""
-    own = None
+    """Return whether a table beside it holds a line between points of a table, or tables beside it together most of its points."""
+    own = found = None
     for other in others:
         numbers = [c for c, f in match_columns(other.columns, types.node, {}).columns.items() if f == types.node.natural_key[0]]
         ends = [c for c, f in match_columns(other.columns, types.line, {}).columns.items() if f in types.ends]
@@ -171,9 +171,13 @@ def _stands_elsewhere(sheet: Sheet, roles: _Roles, others: Sequence[Sheet], type
         if not named:
             continue
         own = names_column(sheet.column(roles.number)).drop_null() if own is None else own
-        there = [pc.is_in(own, names_column(other.column(column))) for column in named]
-        count = pc.sum(there[0] if len(there) == 1 else pc.or_(*there[:2])).as_py() or 0
-        if count > _MOSTLY * len(own):
+        cells = [names_column(other.column(column)) for column in named]
+        if named is ends and pc.any(pc.and_(*(pc.is_in(names, own) for names in cells))).as_py():
+            return True
+        for names in cells:
+            there = pc.is_in(own, names)
+            found = there if found is None else pc.or_(found, there)
+        if (pc.sum(found).as_py() or 0) > _MOSTLY * len(own):
             return True
     return False
 

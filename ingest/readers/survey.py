@@ -122,14 +122,22 @@ class Survey:
             called = normalised(part.layer)
             wanted = [s for s in fitting if called == normalised(s.name) or (isinstance(s, Half) and called == normalised(s.base))]
         else:
-            wanted = [s for s in fitting if s.name in layers_named_like(part.feature_type, names)]
+            unnamed = self._unless_derived(fitting, part.feature_type)
+            alike = layers_named_like(part.feature_type, [s.name for s in unnamed])
+            wanted = [s for s in unnamed if s.name in alike]
         if len(wanted) == 1:
             return wanted[0]
         if part.layer is None and fitting:
-            ranked = sorted(fitting, key=lambda s: self._fit(s, part.feature_type), reverse=True)
+            ranked = sorted(unnamed, key=lambda s: self._fit(s, part.feature_type), reverse=True)
             if len(ranked) == 1 or self._fit(ranked[0], part.feature_type) > self._fit(ranked[1], part.feature_type):
                 return ranked[0]
         raise layer_unclear(part.feature_type, names) if part.layer is None else layer_missing(part.layer, tuple(names))
+
+    def _unless_derived(self, sheets: Sequence[Sheet], feature_type: FeatureType) -> Sequence[Sheet]:
+        """Return the tables without the lines derived from tables of points, where any table is of the type by its name or columns."""
+        real = [s for s in sheets if not (isinstance(s, Half) and s.geometry_type == "LineString")]
+        is_any = layers_named_like(feature_type, [s.name for s in real]) or any(self._fit(s, feature_type) >= 0 for s in real)
+        return real if is_any else sheets
 
     def _fit(self, sheet: Sheet, feature_type: FeatureType) -> int:
         """Return how many columns of ``sheet`` are fields of the type; a table without its required ones does not fit."""

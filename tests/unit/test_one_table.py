@@ -158,6 +158,49 @@ def test_a_table_of_points_beside_one_of_lines_stays_one_of_points(tmp_path: Pat
     assert ends(lines(path, "管线")) == [("A", "B")]
 
 
+def test_a_table_of_points_beside_lines_of_each_kind_stays_one_of_points(tmp_path: Path) -> None:
+    kinds = ("JS", "WS", "YS")
+    nodes = [
+        (f"{kind}{i}", f"{kind}{i + 1}" if i < 9 else None, NORTH + 20 * i, EAST + 5 * k) for k, kind in enumerate(kinds) for i in range(10)
+    ]
+    tables: dict[str, Rows] = {"管点表": [("管线点号", "连接点号", "X", "Y"), *nodes]}
+    for kind in kinds:
+        tables[f"{kind}_LINE"] = [("起点点号", "终点点号", "管径"), *((f"{kind}{i}", f"{kind}{i + 1}", 300) for i in range(9))]
+    path = workbook(tmp_path / "a.xlsx", tables)
+    assert [(p.layer, p.rows) for p in understood(path)] == [("管点表", 30), *((f"{kind}_LINE", 9) for kind in kinds)]
+
+
+def test_points_in_several_tables_beside_it_together_are_most(tmp_path: Path) -> None:
+    first = [("管线点号", "X", "Y"), *((row[0], *row[4:6]) for row in CHAIN[:2])]
+    second = [("管线点号", "X", "Y"), *((row[0], *row[4:6]) for row in CHAIN[2:4])]
+    path = workbook(tmp_path / "a.xlsx", {"WS": [HEADER, *CHAIN], "甲": first, "乙": second})
+    assert [info.name for info in survey(path).inspect().layers] == ["WS", "甲", "乙"]
+
+
+@pytest.mark.parametrize(("of_points", "of_lines"), [("点", "线"), ("Sheet1", "Sheet2"), ("管点表", "管线表")])
+def test_lines_of_few_of_the_points_are_read_from_their_own_table(tmp_path: Path, of_points: str, of_lines: str) -> None:
+    nodes = [(f"A{i}", f"A{i + 1}", NORTH + 20 * i, EAST) for i in range(10)]
+    few = [(f"A{i}", f"A{i + 1}", 300, "砼") for i in range(3)]
+    tables: dict[str, Rows] = {
+        of_points: [("物探点号", "连接方向", "X", "Y"), *nodes],
+        of_lines: [("起点点号", "终点点号", "管径", "材质"), *few],
+    }
+    path = workbook(tmp_path / "a.xlsx", tables)
+    assert [info.name for info in survey(path).inspect().layers] == [of_points, of_lines]
+    batch = lines(path, None)
+    assert batch.columns["管径"].to_pylist() == [300] * 3
+    assert ends(batch) == [row[:2] for row in few]
+
+
+def test_a_table_of_lines_goes_before_lines_of_another_survey_of_one_table(tmp_path: Path) -> None:
+    real = [("起点点号", "终点点号", "起点X", "起点Y", "终点X", "终点Y"), ("B1", "B2", NORTH, EAST, NORTH + 9, EAST)]
+    path = workbook(tmp_path / "a.xlsx", {"WS": [HEADER, *CHAIN], "另": real})
+    assert [info.name for info in survey(path).inspect().layers] == ["WS 管点", "WS 管线", "另"]
+    assert ends(lines(path, None)) == [("B1", "B2")]
+    assert len(lines(path, "WS").rows) == 5
+    assert len(points(path, None).rows) == 6
+
+
 def test_two_sheets_of_two_kinds_may_meet(tmp_path: Path) -> None:
     water = [("JS1", "WS6", "直线点", None, NORTH, EAST + 5, 5, 4, 1, "PE", 100)]
     path = workbook(tmp_path / "a.xlsx", {"WS": [HEADER, *CHAIN], "JS": [HEADER, *water]})
