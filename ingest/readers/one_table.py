@@ -6,8 +6,10 @@ Such a table is shown as two, of its points and of its lines, both with the numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.freed_memory import give_back_freed_memory
@@ -16,7 +18,7 @@ from ingest.names import normalised, parted_unit
 from ingest.protocol import PartRequest
 from ingest.readers.one_table_lines import Carried, PerEnd, lines_of
 from ingest.readers.one_table_points import points_of
-from ingest.readers.one_table_rows import connected
+from ingest.readers.one_table_rows import NONE, Connected, connected
 from ingest.readers.sheets import Sheet
 from ingest.readers.survey_points import names_column, own_axes
 from twin.errors import Text
@@ -83,7 +85,7 @@ def parted(sheets: Sequence[Sheet], types: PipeTypes, asked: Sequence[PartReques
     return [
         [sheet]
         if own is None or taken & {normalised(half_name(sheet.name, g)) for g in _TABLES} or _stands_elsewhere(sheet, own, others, types)
-        else _halves(sheet, own, types)
+        else _halves(sheet, own, types, [(s, r.number) for s, r in zip(sheets, roles, strict=True) if r is not None and s is not sheet])
         for sheet, own in zip(sheets, roles, strict=True)
     ]
 
@@ -182,11 +184,31 @@ def _stands_elsewhere(sheet: Sheet, roles: _Roles, others: Sequence[Sheet], type
     return False
 
 
-def _halves(sheet: Sheet, roles: _Roles, types: PipeTypes) -> list[Sheet]:
-    """Return the points and the lines of a table."""
+def _is_connected(rows: Connected, surveys: Sequence[tuple[Sheet, str]]) -> bool:
+    """Return whether at least half of the ends are points of the table, or of ``surveys`` beside it with the columns of their numbers."""
+    own = np.zeros(rows.count + 1, np.bool_)
+    own[rows.start] = True
+    own[NONE] = False
+    ends = rows.end[rows.has_end]
+    known, least = int(own[ends].sum()), _MOSTLY * len(ends)
+    if known < least and surveys:
+        elsewhere = pa.concat_arrays([names_column(sheet.column(number)) for sheet, number in surveys]).drop_null()
+        others = rows.ends.filter(pa.array(rows.has_end)).filter(pa.array(~own[ends]))
+        known += pc.sum(pc.is_in(others, elsewhere)).as_py() or 0
+    return known >= least
+
+
+def _halves(sheet: Sheet, roles: _Roles, types: PipeTypes, surveys: Sequence[tuple[Sheet, str]]) -> list[Sheet]:
+    """Return the points and the lines of a table, or itself where its ends are not points (东, 南); ``surveys`` stand beside it."""
     rows = connected(sheet, roles.number, roles.end, roles.axes)
     if not rows.has_end.any():
         return [sheet]
+    if not _is_connected(rows, surveys):
+        said = Text(
+            f"表“{sheet.name}”的“{roles.end}”多数不是表中的点号，未据此生成管线",
+            f"most of {roles.end!r} in table {sheet.name!r} are no numbers of its points, so no lines are made of it",
+        )
+        return [replace(sheet, notes=(*sheet.notes, said))]
     nobody = [c for c in sheet.columns if c not in roles.of_points and c not in roles.of_lines and c not in roles.axes]
     at_ends = {end.column for end in roles.at_ends}
     alone = [c for c in roles.of_points if c not in roles.of_lines and c != roles.number]

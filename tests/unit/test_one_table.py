@@ -201,6 +201,23 @@ def test_a_table_of_lines_goes_before_lines_of_another_survey_of_one_table(tmp_p
     assert len(points(path, None).rows) == 6
 
 
+def test_directions_in_words_are_no_lines(tmp_path: Path) -> None:
+    rows: Table = [(f"A{i}", way, NORTH + 20 * i, EAST) for i, way in enumerate("东南西北")]
+    path = workbook(tmp_path / "a.xlsx", {"t4": [("物探点号", "连接方向", "X", "Y"), *rows]})
+    (proposal,) = understood(path)
+    assert (proposal.layer, proposal.rows, proposal.guesses[0].feature_type) == ("t4", 4, "pipe_node")
+    opened, batch = layer(path, "pipe_node", "t4")
+    assert (batch.columns["连接方向"].to_pylist(), batch.faults) == (list("东南西北"), ())
+    assert any("“连接方向”多数不是表中的点号" in note.zh for note in opened.source.notes)
+
+
+@pytest.mark.parametrize(("far", "is_parted"), [(2, True), (3, False)])
+def test_at_least_half_of_the_ends_are_points_of_a_whole_survey(tmp_path: Path, far: int, is_parted: bool) -> None:
+    rows = [(*row[:1], f"OUT{i}" if i < far else row[1], *row[2:]) for i, row in enumerate(CHAIN[:4])]
+    path = workbook(tmp_path / "a.xlsx", {"WS": [HEADER, *rows, (CHAIN[4][0], None, *CHAIN[4][2:])]})
+    assert [info.name for info in survey(path).inspect().layers] == (["WS 管点", "WS 管线"] if is_parted else ["WS"])
+
+
 def test_two_sheets_of_two_kinds_may_meet(tmp_path: Path) -> None:
     water = [("JS1", "WS6", "直线点", None, NORTH, EAST + 5, 5, 4, 1, "PE", 100)]
     path = workbook(tmp_path / "a.xlsx", {"WS": [HEADER, *CHAIN], "JS": [HEADER, *water]})
@@ -232,8 +249,9 @@ def test_a_point_of_which_rows_say_different_things_stays_twice(tmp_path: Path) 
         ("A", "C", NORTH + 1, EAST, 5),
         ("A", "D", NORTH, EAST, 5.5),
         ("B", None, NORTH + 9, EAST, 5),
+        ("C", None, NORTH + 18, EAST, 5),
     ]
-    assert points(workbook(tmp_path / "a.xlsx", {"WS": [header, *rows]})).rows.tolist() == [2, 3, 4, 5]
+    assert points(workbook(tmp_path / "a.xlsx", {"WS": [header, *rows]})).rows.tolist() == [2, 3, 4, 5, 6]
 
 
 def test_a_point_without_a_number_or_without_coordinates_is_told(tmp_path: Path) -> None:
