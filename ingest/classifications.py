@@ -17,6 +17,8 @@ CODES_DOUBTFUL = "codes-doubtful"
 SEEN_ROWS = 1000
 """So many rows decide, of a file as of its sample."""
 _CLEARLY = 0.9
+_LEAST_VOTES, _LEAST_SHARE = 2, 0.01
+"""So many rows, and so many of all that are coded, decide for a column: fewer may be typing errors that the other list happens to have."""
 _LEAST_COLUMNS = 2
 """A single column of such a name may be anybody's."""
 type Rows = Mapping[str, Sequence[object]]
@@ -54,20 +56,19 @@ def _asked(column: str, rows: Rows, ours: CodeList, theirs: Crosswalk) -> Classi
     told = _by_values(column, rows, ours, theirs) or _by_columns(rows, theirs)
     if told is not None and told[0]:
         return Classified(told[0], told[0], told[1])
-    codes = [spelled(str(v)) for v in rows[column] if v not in (None, "")]
+    codes = [spelled(_as_text(v)) for v in rows[column] if v not in (None, "")]
     crossed, own = {spelled(c.code): c.to for c in theirs.codes}, {spelled(c.code) for c in ours.codes}
     open_codes = sorted({c for c in codes if c in own and crossed.get(c, c) != ours_of(ours, c)})
     if not open_codes and told is None:
         return None
-    shown = "、".join(open_codes[:3]), ", ".join(open_codes[:3])
-    return Classified(
-        ours.id,
-        theirs.id,
-        Text(
-            f"代码（如 {shown[0]}）在{ours.title.zh}与{theirs.title.zh}中含义不同，数据本身不能确定用的是哪一种，请确认",
-            f"codes such as {shown[1]} mean one thing in {ours.title.en} and another in {theirs.title.en},"
-            " and the data do not say which it is: find out",
-        ),
+    return Classified(ours.id, theirs.id, _question(open_codes[:3], ours, theirs) if open_codes else told[1] if told else Text("", ""))
+
+
+def _question(codes: Sequence[str], ours: CodeList, theirs: Crosswalk) -> Text:
+    return Text(
+        f"代码（如 {'、'.join(codes)}）在{ours.title.zh}与{theirs.title.zh}中含义不同，数据本身不能确定用的是哪一种，请确认",
+        f"codes such as {', '.join(codes)} mean one thing in {ours.title.en} and another in {theirs.title.en},"
+        " and the data do not say which it is: find out",
     )
 
 
@@ -77,15 +78,30 @@ def ours_of(ours: CodeList, spelling: str) -> str | None:
 
 
 def _by_values(column: str, rows: Rows, ours: CodeList, theirs: Crosswalk) -> tuple[str, Text] | None:
-    """Return the id that names and codes speak for, empty where they speak for both; None where they say nothing."""
+    """Return the id that names and codes speak for, empty where they speak for both; None where they say nothing or too few do."""
+    coded = sum(v not in (None, "") for v in rows[column])
+    least = min(max(_LEAST_VOTES, _LEAST_SHARE * coded), _CLEARLY * coded)
     for votes, what in ((_by_names(column, rows, ours, theirs), _NAMES), (_by_codes(rows[column], ours, theirs), _CODES)):
         total = sum(len(v) for v in votes)
         for found, identifier, title in zip(votes, (theirs.id, ours.id), (theirs.title, ours.title), strict=True):
-            if total and len(found) >= _CLEARLY * total:
+            if found and len(found) >= max(least, _CLEARLY * total):
                 return identifier, Text(what.zh.format(found[0], title.zh), what.en.format(found[0], title.en))
-        if total:
-            return "", Text("", "")
+        if all(votes):
+            return "", _speaks_for_both(votes, ours, theirs)
     return None
+
+
+def _speaks_for_both(votes: tuple[list[str], list[str]], ours: CodeList, theirs: Crosswalk) -> Text:
+    of_theirs, of_ours = votes[0][0], votes[1][0]
+    return Text(
+        f"{of_theirs} 属{theirs.title.zh}，{of_ours} 属{ours.title.zh}，数据本身不能确定用的是哪一种，请确认",
+        f"{of_theirs} is of {theirs.title.en} only and {of_ours} of {ours.title.en}, and the data do not say which it is: find out",
+    )
+
+
+def _as_text(value: object) -> str:
+    """Return a code as it is read: 1001.0 of a column of doubles is 1001."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 _NAMES = Text("旁列的名称（如“{0}”）是{1}的名称", "names beside the codes ('{0}') are those of {1}")
@@ -102,7 +118,7 @@ def _by_names(column: str, rows: Rows, ours: CodeList, theirs: Crosswalk) -> tup
         if name == column:
             continue
         for code, value in zip(rows[column], values, strict=True):
-            if isinstance(value, str) and (at := spelled(str(code))) in both:
+            if isinstance(value, str) and (at := spelled(_as_text(code))) in both:
                 if spelled(value) == spelled(crossed[at].title_zh or ""):
                     found[0].append(value)
                 elif spelled(value) == spelled(own[at].title.zh):
@@ -113,7 +129,7 @@ def _by_names(column: str, rows: Rows, ours: CodeList, theirs: Crosswalk) -> tup
 def _by_codes(values: Sequence[object], ours: CodeList, theirs: Crosswalk) -> tuple[list[str], list[str]]:
     """Return the codes that only the other classification has, and those that only ours has."""
     crossed, own = {spelled(c.code) for c in theirs.codes}, {spelled(c.code) for c in ours.codes}
-    texts = [str(v) for v in values if v not in (None, "")]
+    texts = [_as_text(v) for v in values if v not in (None, "")]
     only_theirs = [t for t in texts if spelled(t) in crossed and spelled(t) not in own]
     return only_theirs, [t for t in texts if spelled(t) in own and spelled(t) not in crossed]
 

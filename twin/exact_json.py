@@ -15,7 +15,7 @@ _SURROGATES = re.compile(rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0
 _LEAST, _MOST = -(2**63), 2**64 - 1
 _LONGEST_INTEGER = len(str(_LEAST))
 _INFINITE = float("inf")
-_LONG_INTEGER = re.compile(rb"(?<![0-9.])[0-9]{19,}(?![0-9.eE])")
+_LONG_INTEGER = re.compile(rb"(?<![0-9.\"])[0-9]{19,}(?![0-9.eE])")
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 _MANY_DIGITS = b"0" * 19
 _LOOKED_AT_BYTES, _OVERLAP_BYTES = 1 << 20, 32
@@ -51,7 +51,7 @@ def lenient_json(text: bytes) -> Any:  # noqa: ANN401  # JSON may be anything
 
 
 def _has_long_integer(text: bytes | memoryview) -> bool:
-    """Tell whether an integer has 19 digits or more, perhaps within a text; a tenth of what parsing takes."""
+    """Tell whether an integer has 19 digits or more, perhaps amid a text; a tenth of what parsing takes."""
     for at in range(0, len(text), _LOOKED_AT_BYTES):
         piece = bytes(text[at : at + _LOOKED_AT_BYTES + _OVERLAP_BYTES])
         if _MANY_DIGITS in piece.translate(_DIGITS_ALIKE) and _LONG_INTEGER.search(piece):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ RIVERS = {"地类编码": TWICE, "地类名称": ["河流水面", "工业用地"
 STORES = {"地类编码": TWICE, "地类名称": ["物流仓储用地", "农村道路", "盐田"]}
 
 
-def of(rows: dict[str, list[str]], column: str = "地类编码") -> tuple[str, str] | None:
+def of(rows: Mapping[str, Sequence[object]], column: str = "地类编码") -> tuple[str, str] | None:
     told = classified(column, rows, LAND_USE)
     return None if told is None else (told.taken, told.likely)
 
@@ -65,6 +66,34 @@ def test_what_stands_beside_codes_says_what_they_are_of(rows: dict[str, list[str
 )
 def test_what_nothing_decides_is_asked(rows: dict[str, list[str]]) -> None:
     assert of(rows) == ("land_use", "land_use_survey")
+
+
+@pytest.mark.parametrize("typo", ["00", "0404", "070102"])
+def test_one_cell_decides_no_column(typo: str) -> None:
+    """A code that only one classification has may be a typing error; all rows would be taken for those of another."""
+    assert of({"地类编码": ["0601"] * 999 + [typo]}) == ("land_use", "land_use_survey")
+
+
+def test_one_name_decides_no_column() -> None:
+    assert of({"地类编码": ["0601"] * 999, "地类名称": ["工业用地"] + [""] * 998}) == ("land_use", "land_use_survey")
+
+
+def test_one_code_of_a_plan_is_no_doubt_about_a_survey() -> None:
+    assert of({"DLBM": ["0601"] * 999 + ["070102"]}, "DLBM") is None
+
+
+@pytest.mark.parametrize("number", [10, 10.0, "10"])
+def test_numbers_are_held_against_the_lists_as_they_are_read(number: object) -> None:
+    assert of({"地类编码": [number] * 10}) == ("land_use", "land_use_survey")
+
+
+def test_a_question_about_codes_of_both_names_one_of_each() -> None:
+    asked_of = classified("地类编码", {"地类编码": ["00", "070102"] * 50}, LAND_USE)
+    assert asked_of is not None
+    assert (asked_of.taken, asked_of.likely) == ("land_use", "land_use_survey")
+    assert "00 is of" in asked_of.text.en
+    assert "070102 of" in asked_of.text.en
+    assert "00 属" in asked_of.text.zh
 
 
 def test_codes_of_one_meaning_ask_nothing() -> None:

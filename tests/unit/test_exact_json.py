@@ -82,3 +82,9 @@ def test_lenient_reading_takes_what_can_be_written_again() -> None:
 def test_lenient_reading_refuses_what_is_no_text(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"pair|decode|Expecting"):
         lenient_json(text)
+
+
+def test_an_identifier_of_many_digits_is_no_long_integer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch of such was parsed once more, by Python (R25)."""
+    monkeypatch.setattr("twin.exact_json.json.loads", None)
+    assert json_value(b'{"id":"1234567890123456789012345678","n":1}') == {"id": "1234567890123456789012345678", "n": 1}
