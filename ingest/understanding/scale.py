@@ -23,6 +23,11 @@ _LEAST_PLACES = 20
 """Of twenty decimal degrees, spread over minutes, one in 80 million times none has 60 to 99 in the places of minutes or seconds."""
 _LEAST_DIFFERENT = 4
 """How many of the tens 0…5 have to be there: decimals of a small place are alike and say nothing."""
+_LEAST_MINUTES, _NEAR_S = 8, 5
+"""In how many minutes places have to lie: a site of 350 m stays below 60 in a quarter of all minutes, two of them in one of 256 pairs.
+
+Or some lie less than 5 seconds on both sides of a full minute: of decimal degrees 0.004° are missing there.
+"""
 
 
 def scale_hint(places: FloatArray, area: DeploymentArea | None = None) -> Text | None:
@@ -45,14 +50,21 @@ def scale_hint(places: FloatArray, area: DeploymentArea | None = None) -> Text |
 def is_packed(places: FloatArray) -> bool:
     """Return whether (n, 2) degrees can but be degrees packed with minutes and seconds, wherever they lead.
 
-    In both columns the numbers go on over places where no minutes and seconds are (31.4860 to 31.4899), and of twenty none is there.
+    In both columns the numbers go on over places where no minutes and seconds are (31.4859 to 31.4900), or lie in many minutes, and of
+    twenty none is in such a place. What lies at a few small sites says nothing.
     """
     there = places[np.isfinite(places).all(axis=1)]
     if len(there) < _LEAST_PLACES or np.abs(there).max() > _MOST_DEG:
         return False
     numbers = np.round(np.abs(there) * 1e4, 3)
-    goes_over = np.floor(numbers.min(axis=0) / 100) < np.floor(numbers.max(axis=0) / 100)
-    return bool(goes_over.all()) and _are_packed(there, None)
+    return all(map(_goes_on, numbers.T)) and _are_packed(there, None)
+
+
+def _goes_on(numbers: FloatArray) -> bool:
+    """Return whether (n,) degrees, minutes and seconds written as one number lie in many minutes, or on both sides of a full one."""
+    minutes, seconds = numbers // 10_000 * 60 + numbers // 100 % 100, numbers % 100
+    before, behind = minutes[(seconds >= 60 - _NEAR_S) & (seconds < 60)], minutes[seconds < _NEAR_S]
+    return len(np.unique(minutes)) >= _LEAST_MINUTES or bool(np.isin(before + 1, behind).any())
 
 
 def _is_grid(places: FloatArray) -> bool:

@@ -22,6 +22,7 @@ from ingest.understanding.layer import Understanding
 from ingest.understanding.obfuscation import AS_IS, BD09, GCJ02, Coinciding, Hypotheses, obfuscation_evidence
 from ingest.understanding.review import Answered, doubts
 from ingest.understanding.sample import ColumnSample, LayerSample
+from ingest.understanding.scale import is_packed
 from ingest.understanding.units import unit_evidence
 from ingest.units import factor, unit_of_header
 from twin.crs import FloatArray, bd09_from_wgs84, gcj02_from_wgs84
@@ -270,6 +271,36 @@ def test_packed_degrees_in_the_city_are_doubted_whatever_is_declared(stated: str
 def test_decimal_degrees_within_one_hundredth_are_not_taken_for_packed_ones() -> None:
     site = np.random.default_rng(4).uniform((119.12, 31.341), (119.1245, 31.3455), (500, 2))
     assert crs_evidence("EPSG:4490", sample(site), CHANGZHOU)[0].code is None
+
+
+def test_decimal_degrees_of_two_small_sites_are_not_taken_for_packed_ones() -> None:
+    """Two compounds of 350 m, whose decimals happen to lie below 60 in places of minutes and of seconds."""
+    random = np.random.default_rng(5)
+    sites = [random.uniform(corner, np.add(corner, 0.0035), (30, 2)) for corner in ((119.4210, 31.3215), (119.4512, 31.3308))]
+    both: FloatArray = np.round(np.vstack(sites), 7).astype(np.float64)
+    assert ((both * 1e4 % 100 < 60) & (both * 1e2 % 100 < 60)).all(), "else they say nothing here"
+    for area in (CHANGZHOU, None):
+        assert crs_evidence("EPSG:4490", sample(both), area)[0].code is None
+
+
+@given(
+    corners=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=2, max_size=4),
+    width=st.integers(3, 50),
+    seed=st.integers(0, 1000),
+)
+def test_decimal_degrees_of_a_few_small_sites_are_never_packed(corners: list[tuple[int, int]], width: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    aside = [(x - x % 100 + min(x % 100, 4), y) for x, y in corners]  # none ends just before a full hundredth
+    sites = [random.uniform((119 + x / 1e4, 31 + y / 1e4), (119 + (x + width) / 1e4, 31 + (y + width) / 1e4), (20, 2)) for x, y in aside]
+    assert not is_packed(np.round(np.vstack(sites), 7).astype(np.float64))
+
+
+@pytest.mark.parametrize("corner", [(119.964, 31.801), (119.99, 30.99)])
+@pytest.mark.parametrize(("width", "count"), [(0.03, 200), (0.3, 40)])
+def test_packed_degrees_of_a_town_or_scattered_over_a_city_are_known(corner: tuple[float, float], width: float, count: int) -> None:
+    decimal = np.random.default_rng(6).uniform(corner, np.add(corner, width), (count, 2))
+    assert is_packed(packed(decimal))
+    assert not is_packed(np.round(decimal, 7))
 
 
 @given(st.integers(0, 10_000))
