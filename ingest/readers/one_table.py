@@ -40,6 +40,8 @@ _PARTS_OF_PIPE: Mapping[str, tuple[str, ...]] = {
     "": ("管线点", "管线", "管道", ""),
 }
 """Words before 高程, 标高 and 埋深 for the part of the pipe that is meant; what is said of no part is as the kind of pipe has it."""
+_GROUND, _GROUND_WORDS = "ground_elevation_m", ("高程", "Z")
+"""Of a whole survey the height of a row that is said of no part of the pipe; in a table of points alone it may be of anything."""
 _WORDS_AT_ENDS: Mapping[str, tuple[str, ...]] = {"elevation_m": ("高程", "标高"), "depth_m": ("埋深", "深度", "埋设深度")}
 
 
@@ -99,6 +101,8 @@ class _Roles:
     of_lines: Mapping[str, str]
     at_ends: tuple[PerEnd, ...]
     part_of_pipe: str
+    retitled: Mapping[str, str]
+    """Columns of points that are called otherwise than in the table."""
 
 
 def _roles(sheet: Sheet, types: PipeTypes, asked: Sequence[PartRequest], *, is_gravity: bool) -> _Roles | None:
@@ -107,7 +111,8 @@ def _roles(sheet: Sheet, types: PipeTypes, asked: Sequence[PartRequest], *, is_g
     if axes is None or not types.node.natural_key:
         return None
     free = [c for c in sheet.columns if c not in axes]
-    of_points = match_columns(free, types.node, _mapping(sheet, types.node, asked)).columns
+    declared = _mapping(sheet, types.node, asked)
+    of_points = match_columns(free, types.node, declared).columns
     of_lines = match_columns(free, types.line, _mapping(sheet, types.line, asked)).columns
     number = _fed(of_points, types.node.natural_key[0])
     start, end = (_fed(of_lines, field) for field in types.ends)
@@ -119,8 +124,19 @@ def _roles(sheet: Sheet, types: PipeTypes, asked: Sequence[PartRequest], *, is_g
         or of_lines.get(number, types.ends[0]) != types.ends[0]
     ):
         return None
+    ground = _ground([c for c in free if c not in declared and c not in of_lines], of_points, types.node)
+    of_points = {**of_points, **dict.fromkeys(ground, _GROUND)}
     at_ends, part = _at_ends(free, of_points, of_lines, types.line, is_gravity=is_gravity)
-    return _Roles(number, end, axes, of_points, of_lines, at_ends, part)
+    titles = {c: _title(types.node, _GROUND) + parted_unit(c)[1] for c in ground}
+    return _Roles(number, end, axes, of_points, of_lines, at_ends, part, {c: t for c, t in titles.items() if t not in sheet.columns})
+
+
+def _ground(columns: Sequence[str], of_points: Mapping[str, str], node: FeatureType) -> list[str]:
+    """Return the column that says the ground of a row's point by no name of that field, if any does."""
+    if _GROUND not in node.field_names or _GROUND in of_points.values():
+        return []
+    names = {normalised(c): c for c in reversed(columns) if c not in of_points}
+    return [names[word] for word in map(normalised, _GROUND_WORDS) if word in names][:1]
 
 
 def _mapping(sheet: Sheet, feature_type: FeatureType, asked: Sequence[PartRequest]) -> Mapping[str, str]:
@@ -213,6 +229,7 @@ def _halves(sheet: Sheet, roles: _Roles, types: PipeTypes, surveys: Sequence[tup
     at_ends = {end.column for end in roles.at_ends}
     alone = [c for c in roles.of_points if c not in roles.of_lines and c != roles.number]
     points = points_of(sheet, rows, _in_order(sheet, {*roles.of_points, *roles.axes, *nobody} - at_ends), [*roles.axes, *alone])
+    points = replace(points, columns=tuple(roles.retitled.get(c, c) for c in points.columns))
     carried = _in_order(sheet, {*roles.of_lines, *nobody} - at_ends - {roles.number, roles.end})
     told = {c: f for c, f in roles.of_lines.items() if not _turns(f)}
     compared = frozenset(c for c, f in told.items() if c not in roles.of_points or f == _KIND)

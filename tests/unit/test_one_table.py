@@ -254,6 +254,26 @@ def test_a_point_of_which_rows_say_different_things_stays_twice(tmp_path: Path) 
     assert points(workbook(tmp_path / "a.xlsx", {"WS": [header, *rows]})).rows.tolist() == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(("column", "called"), [("高程", "地面高程"), ("Z", "地面高程"), ("高程(m)", "地面高程(m)")])
+def test_a_height_of_nothing_named_is_the_ground_of_a_whole_survey_alone(tmp_path: Path, column: str, called: str) -> None:
+    rows: Table = [("A", "B", NORTH, EAST, 5.5), ("B", None, NORTH + 9, EAST, 5.6)]
+    path = workbook(tmp_path / "a.xlsx", {"WS": [("管线点号", "连接点号", "X", "Y", column), *rows]})
+    nodes, segments = understood(path)
+    assert nodes.guesses[0].mapping[called] == "ground_elevation_m"
+    assert numbers(points(path), called) == [5.5, 5.6]
+    assert "start_elevation_m" not in segments.guesses[0].mapping.values()
+    declared = layer(path, "pipe_node", mapping={column: "bottom_elevation_m"})[1]
+    assert numbers(declared, column) == [5.5, 5.6], "what somebody names keeps its name"
+
+
+@pytest.mark.parametrize("name", ["Sheet1", "高程点"])
+def test_a_bare_list_of_coordinates_is_no_surer_to_be_pipe_nodes_for_its_height(tmp_path: Path, name: str) -> None:
+    rows: Table = [("点号", "X", "Y", "Z"), ("A", NORTH, EAST, 5.5), ("B", NORTH + 9, EAST, 5.6)]
+    (proposal,) = understood(text(tmp_path / f"{name}.csv", rows))
+    assert max(g.confidence for g in proposal.guesses if g.feature_type == "pipe_node") < 0.3
+    assert proposal.guesses[0].feature_type == "survey_control"
+
+
 def test_a_point_without_a_number_or_without_coordinates_is_told(tmp_path: Path) -> None:
     header = ("管线点号", "连接点号", "X", "Y")
     rows: Table = [("A", "B", NORTH, EAST), (None, "A", NORTH + 5, EAST), ("B", "A", None, None), ("C", "/", NORTH + 9, EAST)]
