@@ -19,8 +19,8 @@ _LARGE_BYTES = 16 << 20
 _RECORD = struct.Struct("<HHH")
 """What it is, how long, and of a cell its row."""
 _BEGIN, _END, _SHEET = 0x0809, 0x000A, 0x0085
-_CELLS = frozenset({0x0203, 0x00FD, 0x027E, 0x00BD, 0x0204})
-"""Numbers and texts: before one of these in a new row a sheet may be cut; nothing that belongs to a formula stands before it."""
+_CELLS = frozenset({0x0203, 0x00FD, 0x027E, 0x00BD, 0x0204, 0x0006, 0x0201, 0x0205, 0x00BE})
+"""Numbers, texts, formulas, empty cells, errors: a sheet may be cut before one in a new row; a formula's text stands behind it."""
 _NOTHING = struct.pack("<HHHHIII", _BEGIN, 16, 0x0600, 0x0010, 0, 0, 0) + struct.pack("<HH", _END, 0)
 _DIMENSIONS = 0x0200
 """How large a sheet says to be: calamine takes memory for all of it, which a piece does not need, and a damaged one ends the process."""

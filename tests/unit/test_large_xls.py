@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -53,6 +54,32 @@ def test_pieces_say_what_the_whole_says(monkeypatch: pytest.MonkeyPatch, pieces:
     assert in_pieces == read(MERGED)
     ((name, numbers, _, _),) = in_pieces
     assert (name, len(numbers)) == ("管线点", 3)  # type: ignore[arg-type]
+
+
+def cells(row: int, first: str) -> bytes:
+    """Records of a row: a serial number as ``first`` is written, and X, Y as numbers."""
+    serial = {
+        "formula": struct.pack("<HHHHHdHIHBH", 0x0006, 25, row, 0, 15, float(row), 0, 0, 3, 0x1E, row),
+        "blank": struct.pack("<HHHHH", 0x0201, 6, row, 0, 15),
+        "number": struct.pack("<HHHHHd", 0x0203, 14, row, 0, 15, float(row)),
+    }[first]
+    return serial + b"".join(struct.pack("<HHHHHd", 0x0203, 14, row, k, 15, 1000.0 * k + row) for k in (1, 2))
+
+
+@pytest.mark.parametrize("first", ["formula", "blank", "number"])
+def test_rows_that_begin_with_a_formula_are_cut_between_rows(monkeypatch: pytest.MonkeyPatch, pieces: list[int], first: str) -> None:
+    names = b"".join(
+        struct.pack("<HHHHHHB", 0x0204, 9 + 2 * len(name), 0, k, 15, len(name), 1) + name.encode("utf-16le")
+        for k, name in enumerate(("点号", "X", "Y"))
+    )
+    rows = names + b"".join(cells(row, first) for row in range(1, 51))
+    content = XlsPieces(BytesIO(MERGED.read_bytes()))._book(0, rows).getvalue()
+    pieces.clear()
+    in_pieces = read(content)
+    assert len(pieces) >= 50, "a piece a row, and none read whole for its places"
+    monkeypatch.setattr(xls_pieces, "_LARGE_BYTES", 1 << 30)
+    assert in_pieces == read(content)
+    assert len(in_pieces[0][1]) == 50  # type: ignore[arg-type]
 
 
 @given(at=st.lists(st.integers(0, 60_000), max_size=20), value=st.integers(0, 255), end=st.integers(0))
