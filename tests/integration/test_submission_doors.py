@@ -102,8 +102,9 @@ def test_a_surveyor_hands_in_mends_looks_and_publishes(door: Door) -> None:
     found = door.checked(submission, "round_trip")
     assert (found["state"], found["result"]["rejected"], found["progress"]) == ("accepted", 1, None)
     counted = {"count": 1, "waived": 0, "severity": "error", "severities": {"error": 1}}
-    told = counted | {"title": {"zh": "取值范围", "en": "range"}, "source": None, "waivable": True}
+    told = counted | {"title": {"zh": "取值范围", "en": "range"}, "waivable": True}
     assert {rule: {k: f[k] for k in told} for rule, f in found["findings"].items()} == {"range": told}
+    assert all(own in found["findings"]["range"]["source"][language] for language, own in (("zh", "本系统自定"), ("en", "own")))
     [row] = door.get(submission, "findings")
     assert (row["row"], row["key"], row["severity"]) == (11, "B50", "error")
     assert door.client.get(f"/api/submissions/{submission['id']}/findings?f=csv").text.count("B50") == 1

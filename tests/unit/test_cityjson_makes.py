@@ -20,6 +20,7 @@ from ingest.readers.cityjson_makes import Makes, seen
 from ingest.readers.cityjson_sequence import CityJsonSequence
 from ingest.readers.source import SourceLayer
 from tests.unit.test_cityjson_sequence import BUILDING, SURFACES, assert_same, block, text_of
+from twin.exact_json import json_value
 
 Feature = dict[str, Any]
 
@@ -37,15 +38,16 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Lines that were parsed for their structure."""
     found: list[bytes] = []
 
+    def noted(text: bytes) -> object:
+        found.append(text)
+        return json_value(text)
+
     class Counting:
         JSONDecodeError = orjson.JSONDecodeError
-
-        @staticmethod
-        def loads(text: bytes) -> object:
-            found.append(text)
-            return orjson.loads(text)
+        loads = staticmethod(noted)
 
     monkeypatch.setattr("ingest.readers.cityjson_sequence.orjson", Counting)
+    monkeypatch.setattr("ingest.readers.cityjson_sequence.json_value", noted)
     return found
 
 
