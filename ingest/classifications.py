@@ -59,9 +59,9 @@ def _asked(column: str, rows: Rows, ours: CodeList, theirs: Crosswalk) -> Classi
     codes = [spelled(_as_text(v)) for v in rows[column] if v not in (None, "")]
     crossed, own = {spelled(c.code): c.to for c in theirs.codes}, {spelled(c.code) for c in ours.codes}
     open_codes = sorted({c for c in codes if c in own and crossed.get(c, c) != ours_of(ours, c)})
-    if not open_codes and told is None:
-        return None
-    return Classified(ours.id, theirs.id, _question(open_codes[:3], ours, theirs) if open_codes else told[1] if told else Text("", ""))
+    if open_codes:
+        return Classified(ours.id, theirs.id, _question(open_codes[:3], ours, theirs))
+    return None if told is None else Classified(ours.id, theirs.id, told[1])
 
 
 def _question(codes: Sequence[str], ours: CodeList, theirs: Crosswalk) -> Text:

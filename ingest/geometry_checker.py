@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -68,8 +68,8 @@ class GeometryChecker:
 
     def check(self, columns: Mapping[str, FieldValues]) -> tuple[Geometries, Elevated]:
         """Return the geometries in the storage CRS and their heights in the type's dimension; rows that broke a rule hold anything."""
-        for fault in self._batch.faults:
-            self._refuse(np.array([fault.index]), fault.rule, fault.message, place=self._stored(fault.place))
+        for fault, place in zip(self._batch.faults, self._stored([f.place for f in self._batch.faults]), strict=True):
+            self._refuse(np.array([fault.index]), fault.rule, fault.message, place=place)
         geometry = self._batch.geometry
         self._refuse(shapely.is_missing(geometry) | shapely.is_empty(geometry), "geometry-empty", _EMPTY)
         geometry, wrong = as_declared_type(geometry, self._type.geometry_type)
@@ -132,12 +132,13 @@ class GeometryChecker:
             return self._sure.place_of(index)
         return place_of(geometry[index]) if self._good[index] else None
 
-    def _stored(self, place: tuple[float, float] | None) -> tuple[float, float] | None:
-        """Return a place of the source in the storage CRS, None where it has none there."""
-        if place is None or not np.isfinite(place).all():
-            return None
-        stored = self._placing.place_point(*place)
-        return stored if np.isfinite(stored).all() else None
+    def _stored(self, places: Sequence[tuple[float, float] | None]) -> list[tuple[float, float] | None]:
+        """Return places of the source in the storage CRS, None where one has none there."""
+        points = np.array([(np.nan, np.nan) if place is None else place for place in places], dtype=np.float64).reshape(-1, 2)
+        known = np.isfinite(points).all(axis=1)
+        if known.any():
+            points[known] = self._placing.place_points(points[known])
+        return [(x, y) if np.isfinite((x, y)).all() else None for x, y in points.tolist()]
 
     def _with_known_heights(self, geometry: Geometries) -> Geometries:
         result, void = without_void_heights(geometry)

@@ -120,10 +120,15 @@ class Georeference:
 
     def place_point(self, x: float, y: float) -> tuple[float, float]:
         """Return one point of the source CRS in the storage CRS."""
+        placed = self.place_points(np.array([[x, y]]))
+        return float(placed[0, 0]), float(placed[0, 1])
+
+    def place_points(self, points: FloatArray) -> FloatArray:
+        """Return points (n, 2) of the source CRS in the storage CRS, not finite where they have no place there."""
         if self.is_unchanged:
-            return x, y
-        moved = self.transform.transform(np.array([x]), np.array([y]))
-        return float(moved.x[0]), float(moved.y[0])
+            return points
+        moved = self.transform.transform(points[:, 0], points[:, 1])
+        return np.column_stack([moved.x, moved.y])
 
     def lie_inside(self, bounds: FloatArray) -> npt.NDArray[np.bool_]:
         """Return which of (n, 4) bounds in the source CRS, any numbers, lie where the deployment is, by two of their corners."""
