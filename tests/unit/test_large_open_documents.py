@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from ingest.protocol import Limits
-from ingest.readers import archive, element_pieces, open_document_pieces, workbook, workbook_pieces
-from ingest.readers.sheets import Sheet
-from ingest.readers.survey import known_names
+from ingest.readers import element_pieces, open_document_pieces, workbook_pieces
+from tests.large_workbooks import read_in_small_pieces, tables_of
 from tests.textured_city import zipped
 from twin.errors import RejectedError
 
@@ -79,31 +78,10 @@ def survey(count: int = 400) -> str:
     return table("管点", "".join(rows(count))) + table("空", "") + hidden + table("管线", lines) + table("说明", row("一", "二", "三"))
 
 
-def table_of(sheet: Sheet) -> tuple[object, ...]:
-    columns = {name: sheet.column(name) for name in sheet.columns}
-    return sheet.name, [*sheet.numbers], sheet.notes, {name: (str(c.type), c.to_pylist()) for name, c in columns.items()}
-
-
-def read(path: Path, limits: Limits | None = None) -> list[tuple[object, ...]]:
-    return [table_of(sheet) for sheet in workbook.read_workbook(path, limits or Limits(), known_names())]
-
-
 @pytest.fixture
 def wholes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have every document count as large, and pieces be of a few rows; the list grows by one where one is read whole."""
-    whole = list[int]()
-    as_it_was = workbook._sheets
-
-    def counted(*given: object) -> list[Sheet]:
-        whole.append(1)
-        return as_it_was(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(workbook, "_sheets", counted)
-    monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", -1)
-    monkeypatch.setattr(archive, "_CHUNK", 700)
-    for module in (element_pieces, open_document_pieces):
-        monkeypatch.setattr(module, "PIECE_BYTES", 3_000)
-    return whole
+    return read_in_small_pieces(monkeypatch, (element_pieces, open_document_pieces))
 
 
 @pytest.mark.parametrize("is_indented", [False, True])
@@ -112,10 +90,10 @@ def test_pieces_say_what_the_whole_says(tmp_path: Path, monkeypatch: pytest.Monk
     if is_indented:
         tables = tables.replace("><table:", ">\n  <table:").replace("></table:", ">\n  </table:")
     path = document(tmp_path / "a.ods", tables)
-    in_pieces = read(path)
+    in_pieces = tables_of(path)
     assert not wholes
     monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", 1 << 30)
-    assert in_pieces == read(path)
+    assert in_pieces == tables_of(path)
     assert wholes
     (name, numbers, notes, columns), (_, _, _, lines) = in_pieces
     assert (name, len(numbers), numbers[0]) == ("管点", 400 + 16, 6)  # type: ignore[arg-type, index]
@@ -146,7 +124,7 @@ def test_what_is_spelled_otherwise_is_read_whole(tmp_path: Path, monkeypatch: py
 
 def outcome(path: Path) -> object:
     try:
-        return read(path)
+        return tables_of(path)
     except RejectedError as error:
         return error.code
 
@@ -155,7 +133,7 @@ def test_what_stands_behind_the_tables_is_none_of_them(tmp_path: Path, wholes: l
     behind = (
         '<table:database-ranges><table:database-range table:name="a" table:target-range-address="管点.A1:管点.C3"/></table:database-ranges>'
     )
-    assert read(document(tmp_path / "a.ods", survey(40), behind)) == read(document(tmp_path / "b.ods", survey(40)))
+    assert tables_of(document(tmp_path / "a.ods", survey(40), behind)) == tables_of(document(tmp_path / "b.ods", survey(40)))
     assert not wholes
 
 
@@ -168,7 +146,7 @@ def test_too_many_rows_and_columns_are_refused(tmp_path: Path, wholes: list[int]
 
 def refusal(path: Path, limits: Limits) -> str:
     with pytest.raises(RejectedError) as refused:
-        read(path, limits)
+        tables_of(path, limits)
     return refused.value.code
 
 

@@ -12,11 +12,10 @@ import openpyxl
 import pytest
 
 from ingest.protocol import Limits
-from ingest.readers import archive, element_pieces, open_document_pieces, shared_strings, workbook, workbook_cells, workbook_pieces
+from ingest.readers import element_pieces, open_document_pieces, shared_strings, workbook_cells, workbook_pieces
 from ingest.readers.element_pieces import IrregularError, cut_behind
 from ingest.readers.shared_strings import SharedStrings
-from ingest.readers.sheets import Sheet
-from ingest.readers.survey import known_names
+from tests.large_workbooks import read_in_small_pieces, tables_of
 from tests.textured_city import zipped
 from twin.errors import RejectedError
 
@@ -78,40 +77,19 @@ def changed(path: Path, **changes: Change) -> Path:
     return zipped(path, {name: content if (change := parts.get(name)) is None else change(content) for name, content in files.items()})
 
 
-def table_of(sheet: Sheet) -> tuple[object, ...]:
-    columns = {name: sheet.column(name) for name in sheet.columns}
-    return sheet.name, [*sheet.numbers], sheet.notes, {name: (str(c.type), c.to_pylist()) for name, c in columns.items()}
-
-
-def read(path: Path, limits: Limits | None = None) -> list[tuple[object, ...]]:
-    return [table_of(sheet) for sheet in workbook.read_workbook(path, limits or Limits(), known_names())]
-
-
 @pytest.fixture
 def wholes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Have every workbook count as large, and pieces be of a few rows; the list grows by one where one is read whole."""
-    whole = list[int]()
-    as_it_was = workbook._sheets
-
-    def counted(*given: object) -> list[Sheet]:
-        whole.append(1)
-        return as_it_was(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(workbook, "_sheets", counted)
-    monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", -1)
-    monkeypatch.setattr(archive, "_CHUNK", 700)
-    for module in (element_pieces, open_document_pieces, shared_strings, workbook_cells, workbook_pieces):
-        monkeypatch.setattr(module, "PIECE_BYTES", 3_000)
-    return whole
+    return read_in_small_pieces(monkeypatch, (element_pieces, open_document_pieces, shared_strings, workbook_cells, workbook_pieces))
 
 
 @pytest.mark.parametrize("left", [0, 2])
 def test_pieces_say_what_the_whole_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wholes: list[int], left: int) -> None:
     path = written(tmp_path / "a.xlsx", left=left)
-    in_pieces = read(path)
+    in_pieces = tables_of(path)
     assert not wholes
     monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", 1 << 30)
-    assert in_pieces == read(path)
+    assert in_pieces == tables_of(path)
     assert wholes
     (_, numbers, notes, columns), (_, _, _, lines) = in_pieces
     assert len(numbers) == 819  # type: ignore[arg-type]
@@ -146,9 +124,9 @@ SPELLINGS: dict[str, dict[str, Change]] = {
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_what_is_spelled_otherwise_is_read_whole(tmp_path: Path, wholes: list[int], spelling: str) -> None:
-    expected = read(written(tmp_path / "a.xlsx"))
+    expected = tables_of(written(tmp_path / "a.xlsx"))
     assert not wholes
-    ((name, numbers, _, columns), lines) = read(changed(written(tmp_path / "b.xlsx"), **SPELLINGS[spelling]))
+    ((name, numbers, _, columns), lines) = tables_of(changed(written(tmp_path / "b.xlsx"), **SPELLINGS[spelling]))
     assert wholes
     if spelling in (
         "rows without numbers",
@@ -161,10 +139,10 @@ def test_what_is_spelled_otherwise_is_read_whole(tmp_path: Path, wholes: list[in
 
 def test_places_of_some_cells_alone_are_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wholes: list[int]) -> None:
     path = changed(written(tmp_path / "a.xlsx"), sheet=lambda x: _unplaced(x).replace(b"</row><row><c ", b'</row><row><c r="A901" ', 500))
-    found = read(path)
+    found = tables_of(path)
     assert wholes
     monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", 1 << 30)
-    assert read(path) == found
+    assert tables_of(path) == found
 
 
 def _no_rows(sheet: bytes, spelling: bytes) -> bytes:
@@ -188,10 +166,10 @@ REGULAR: dict[str, dict[str, Change]] = {
 @pytest.mark.parametrize("spelling", REGULAR)
 def test_what_programs_write_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wholes: list[int], spelling: str) -> None:
     path = changed(written(tmp_path / "b.xlsx"), **REGULAR[spelling])
-    in_pieces = read(path)
+    in_pieces = tables_of(path)
     assert not wholes
     monkeypatch.setattr(workbook_pieces, "_LARGE_BYTES", 1 << 30)
-    assert in_pieces == read(path)
+    assert in_pieces == tables_of(path)
 
 
 @pytest.mark.parametrize(
@@ -206,25 +184,25 @@ def test_what_programs_write_is_read_in_pieces(tmp_path: Path, monkeypatch: pyte
 )
 def test_broken_ones_are_refused(tmp_path: Path, wholes: list[int], change: dict[str, Change], code: str) -> None:
     with pytest.raises(RejectedError) as refused:
-        read(changed(written(tmp_path / "a.xlsx"), **change))
+        tables_of(changed(written(tmp_path / "a.xlsx"), **change))
     assert refused.value.code == code, wholes
 
 
 def test_parts_may_be_called_in_other_letters(tmp_path: Path, wholes: list[int]) -> None:
     path = written(tmp_path / "a.xlsx")
-    expected = read(path)
+    expected = tables_of(path)
     with zipfile.ZipFile(path) as source:
         files = {name.replace("xl/shared", "xl/Shared").replace("xl/styles", "xl/Styles"): source.read(name) for name in source.namelist()}
-    assert read(zipped(tmp_path / "b.xlsx", files)) == expected
+    assert tables_of(zipped(tmp_path / "b.xlsx", files)) == expected
     without = {name: content for name, content in files.items() if "Strings" not in name}
     with pytest.raises(RejectedError):
-        read(zipped(tmp_path / "c.xlsx", without))
+        tables_of(zipped(tmp_path / "c.xlsx", without))
     assert wholes == [1]
 
 
 def test_too_many_rows_are_refused(tmp_path: Path, wholes: list[int]) -> None:
     with pytest.raises(RejectedError) as refused:
-        read(written(tmp_path / "a.xlsx"), Limits(rows=500))
+        tables_of(written(tmp_path / "a.xlsx"), Limits(rows=500))
     assert refused.value.code == "too-many-rows"
     assert not wholes
 
@@ -254,5 +232,5 @@ def test_more_than_may_be_unpacked_is_refused_with_what_to_do(tmp_path: Path, ra
     path = written(tmp_path / "a.xlsx")
     most = sum(info.file_size for info in zipfile.ZipFile(path).infolist()) - 1
     with pytest.raises(RejectedError) as refused:
-        read(path, Limits(unpacked_bytes=most, compression_ratio=ratio))
+        tables_of(path, Limits(unpacked_bytes=most, compression_ratio=ratio))
     assert refused.value.code == code

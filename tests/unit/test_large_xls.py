@@ -11,24 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.protocol import Limits
-from ingest.readers import workbook, xls_pieces
+from ingest.readers import xls_pieces
 from ingest.readers.compound_file import CompoundFile, with_stream
 from ingest.readers.element_pieces import IrregularError
-from ingest.readers.sheets import Sheet
-from ingest.readers.survey import known_names
 from ingest.readers.xls_pieces import XlsPieces
+from tests.large_workbooks import tables_of
 
 MERGED = Path(__file__).parents[1] / "data" / "merged.xls"
-
-
-def table_of(sheet: Sheet) -> tuple[object, ...]:
-    columns = {name: sheet.column(name) for name in sheet.columns}
-    return sheet.name, [*sheet.numbers], sheet.notes, {name: (str(c.type), c.to_pylist()) for name, c in columns.items()}
-
-
-def read(source: Path | bytes) -> list[tuple[object, ...]]:
-    return [table_of(sheet) for sheet in workbook.read_workbook(source, Limits(), known_names())]
 
 
 @pytest.fixture
@@ -48,10 +37,10 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_pieces_say_what_the_whole_says(monkeypatch: pytest.MonkeyPatch, pieces: list[int]) -> None:
-    in_pieces = read(MERGED)
+    in_pieces = tables_of(MERGED)
     assert len(pieces) > 6
     monkeypatch.setattr(xls_pieces, "_LARGE_BYTES", 1 << 30)
-    assert in_pieces == read(MERGED)
+    assert in_pieces == tables_of(MERGED)
     ((name, numbers, _, _),) = in_pieces
     assert (name, len(numbers)) == ("管线点", 3)  # type: ignore[arg-type]
 
@@ -75,10 +64,10 @@ def test_rows_that_begin_with_a_formula_are_cut_between_rows(monkeypatch: pytest
     rows = names + b"".join(cells(row, first) for row in range(1, 51))
     content = XlsPieces(BytesIO(MERGED.read_bytes()))._book(0, rows).getvalue()
     pieces.clear()
-    in_pieces = read(content)
+    in_pieces = tables_of(content)
     assert len(pieces) >= 50, "a piece a row, and none read whole for its places"
     monkeypatch.setattr(xls_pieces, "_LARGE_BYTES", 1 << 30)
-    assert in_pieces == read(content)
+    assert in_pieces == tables_of(content)
     assert len(in_pieces[0][1]) == 50  # type: ignore[arg-type]
 
 
